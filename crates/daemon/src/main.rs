@@ -1,0 +1,3 @@
+//! `countersign`: the daemon.
+
+fn main() {}
