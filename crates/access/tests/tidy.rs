@@ -30,7 +30,8 @@ const QUESTION: usize = 400;
 const BANNED: &[&str] = &["ring", "openssl", "openssl-sys", "native-tls", "boring"];
 
 /// Words that name no thing (STYLE.md, "names").
-const NAMELESS: &[&str] = &["common", "util", "utils", "helper", "helpers", "manager", "misc", "types"];
+const NAMELESS: &[&str] =
+    &["common", "util", "utils", "helper", "helpers", "manager", "misc", "types"];
 
 #[test]
 fn rooms_import_downwards_only() {
@@ -63,8 +64,21 @@ fn every_room_is_in_the_table() {
 #[test]
 fn the_pure_rooms_have_no_world() {
     let forbidden = [
-        "tokio", "serde", "std::fs", "std::net", "std::process", "std::env", "std::thread", "std::io::std", "Timestamp::now",
-        "Zoned::now", "SystemTime", "Instant::now", "rand::", "getrandom", "TimeZone::system",
+        "tokio",
+        "serde",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "std::thread",
+        "std::io::std",
+        "Timestamp::now",
+        "Zoned::now",
+        "SystemTime",
+        "Instant::now",
+        "rand::",
+        "getrandom",
+        "TimeZone::system",
     ];
     let mut wrong = Vec::new();
     for room in ["access", "wire"] {
@@ -79,8 +93,12 @@ fn the_pure_rooms_have_no_world() {
         let manifest = read(&root().join("crates").join(room).join("Cargo.toml"));
         for line in section(&manifest, "[dependencies]") {
             let name = key_of(&line);
-            if ["tokio", "serde", "serde_json", "rand", "russh", "rusqlite", "axum"].contains(&name.as_str()) {
-                wrong.push(format!("crates/{room}/Cargo.toml: a pure room may not depend on `{name}`"));
+            if ["tokio", "serde", "serde_json", "rand", "russh", "rusqlite", "axum"]
+                .contains(&name.as_str())
+            {
+                wrong.push(format!(
+                    "crates/{room}/Cargo.toml: a pure room may not depend on `{name}`"
+                ));
             }
         }
     }
@@ -98,7 +116,11 @@ fn doors_do_not_import_each_other() {
             for (number, line) in read(file).lines().enumerate() {
                 for other in doors.iter().filter(|other| **other != door) {
                     if line.contains(&format!("crate::{other}::")) {
-                        wrong.push(format!("{}:{}: door `{door}` imports door `{other}`", shown(file), number + 1));
+                        wrong.push(format!(
+                            "{}:{}: door `{door}` imports door `{other}`",
+                            shown(file),
+                            number + 1
+                        ));
                     }
                 }
             }
@@ -114,14 +136,20 @@ fn files_stay_small() {
     for file in sources(&root().join("crates")) {
         let lines = read(&file).lines().count();
         if lines > LONGEST_FILE {
-            wrong.push(format!("{}: {lines} lines, over {LONGEST_FILE} is a defect: split it by meaning", shown(&file)));
+            wrong.push(format!(
+                "{}: {lines} lines, over {LONGEST_FILE} is a defect: split it by meaning",
+                shown(&file)
+            ));
         } else if lines > QUESTION {
             long.insert(shown(&file), lines);
         }
     }
     let most = 24;
     if long.len() > most {
-        wrong.push(format!("{} files are over {QUESTION} lines, at most {most} may be: {long:#?}", long.len()));
+        wrong.push(format!(
+            "{} files are over {QUESTION} lines, at most {most} may be: {long:#?}",
+            long.len()
+        ));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -154,7 +182,8 @@ fn modules_say_what_they_are() {
 #[test]
 fn one_crypto_provider() {
     let lock = read(&root().join("Cargo.lock"));
-    let wrong: Vec<&&str> = BANNED.iter().filter(|name| lock.contains(&format!("name = \"{name}\"\n"))).collect();
+    let wrong: Vec<&&str> =
+        BANNED.iter().filter(|name| lock.contains(&format!("name = \"{name}\"\n"))).collect();
     assert!(wrong.is_empty(), "Cargo.lock brings {wrong:?}; aws-lc-rs is the only crypto provider");
 }
 

@@ -125,7 +125,11 @@ impl Config {
     ///
     /// # Errors
     /// Every problem of the file, in the order of its keys.
-    pub fn read(text: &str, overrides: &Overrides, default_data_dir: &Path) -> Result<Self, Vec<Problem>> {
+    pub fn read(
+        text: &str,
+        overrides: &Overrides,
+        default_data_dir: &Path,
+    ) -> Result<Self, Vec<Problem>> {
         let mut file = Reader::parse(text).map_err(|problem| vec![problem])?;
         let mut seal = file.map("seal");
         let mut proxy_protocol = file.map("proxy_protocol");
@@ -134,11 +138,17 @@ impl Config {
 
         let data_dir = overrides.data_dir.clone().or_else(|| file.value("data_dir"));
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir.to_path_buf());
-        let listen = overrides.listen.or_else(|| file.value("listen")).unwrap_or(local(DEFAULT_PORT));
+        let listen =
+            overrides.listen.or_else(|| file.value("listen")).unwrap_or(local(DEFAULT_PORT));
         let public = overrides.public_addr.clone().or_else(|| file.value("public_addr"));
-        let diag = overrides.diag.or_else(|| file.value("diag_listen")).unwrap_or(Switchable::At(local(DEFAULT_DIAG_PORT)));
+        let diag = overrides
+            .diag
+            .or_else(|| file.value("diag_listen"))
+            .unwrap_or(Switchable::At(local(DEFAULT_DIAG_PORT)));
         let config = Self {
-            cluster: file.value::<ClusterText>("cluster").map_or_else(|| "local".to_owned(), |name| name.0),
+            cluster: file
+                .value::<ClusterText>("cluster")
+                .map_or_else(|| "local".to_owned(), |name| name.0),
             seal_key_file: seal.value("key_file").unwrap_or_else(|| data_dir.join("seal.key")),
             data_dir,
             listen,
@@ -149,8 +159,12 @@ impl Config {
             },
             proxy_protocol_from: proxy_protocol.list("trusted").unwrap_or_default(),
             limits: Limits {
-                unauthenticated: limits.value::<Count>("unauthenticated").map_or(4096, |count| count.0),
-                unauthenticated_per_address: limits.value::<Count>("unauthenticated_per_address").map_or(1024, |count| count.0),
+                unauthenticated: limits
+                    .value::<Count>("unauthenticated")
+                    .map_or(4096, |count| count.0),
+                unauthenticated_per_address: limits
+                    .value::<Count>("unauthenticated_per_address")
+                    .map_or(1024, |count| count.0),
                 sessions: limits.value::<Count>("sessions").map_or(20_000, |count| count.0),
             },
             log: Log {
@@ -186,7 +200,11 @@ impl HostPort {
 
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -197,7 +215,9 @@ impl FromStr for HostPort {
         const SHAPE: &str = "must be HOST:PORT, such as `gw.example.com:443`";
         let (host, port) = text.rsplit_once(':').ok_or(SHAPE)?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let named = !host.is_empty() && host.len() <= 253 && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c));
+        let named = !host.is_empty()
+            && host.len() <= 253
+            && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:".contains(c));
         match port.parse() {
             Ok(port) if named => Ok(Self { host: host.to_ascii_lowercase(), port }),
             Ok(_) | Err(_) => Err(SHAPE),
@@ -278,7 +298,13 @@ impl FromStr for ClusterText {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let shaped = text.len() <= 63
             && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c));
-        if shaped { Ok(Self(text.to_owned())) } else { Err("must be up to 63 of a-z, 0-9, `.` and `-`, beginning with a letter or digit") }
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c));
+        if shaped {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("must be up to 63 of a-z, 0-9, `.` and `-`, beginning with a letter or digit")
+        }
     }
 }

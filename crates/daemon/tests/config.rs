@@ -37,13 +37,22 @@ fn every_problem_is_told_at_once() {
 
 #[test]
 fn broken_yaml_names_its_line() {
-    check("cluster: a\n  listen: [\n", expect![[r#"
+    check(
+        "cluster: a\n  listen: [\n",
+        expect![[r#"
         line 2: error: line 2 column 9: mapping values are not allowed in this context
-    "#]]);
-    check("cluster: a\ncluster: b\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "cluster: a\ncluster: b\n",
+        expect![[r#"
         line 2: error: line 2 column 1: duplicate mapping key: cluster, set DuplicateKeyPolicy in Options if acceptable
-    "#]]);
-    check("- a\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "- a\n",
+        expect![[r#"
         line 1: the file must be a map of keys
-    "#]]);
+    "#]],
+    );
 }

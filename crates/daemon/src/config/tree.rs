@@ -120,11 +120,19 @@ impl Reader {
             what: first_line(&error.to_string()),
         })?;
         let line = root.referenced.line();
-        let mut reader = Self { path: String::new(), line, entries: Vec::new(), known: Vec::new(), problems: Vec::new() };
+        let mut reader = Self {
+            path: String::new(),
+            line,
+            entries: Vec::new(),
+            known: Vec::new(),
+            problems: Vec::new(),
+        };
         match root.value {
             Node::Empty => {}
             Node::Map(entries) => reader.entries = entries,
-            Node::Scalar(_) | Node::List(_) => reader.problem_here("the file must be a map of keys"),
+            Node::Scalar(_) | Node::List(_) => {
+                reader.problem_here("the file must be a map of keys")
+            }
         }
         Ok(reader)
     }
@@ -132,7 +140,13 @@ impl Reader {
     /// The map under `key`, empty if it is absent.
     pub(super) fn map(&mut self, key: &'static str) -> Self {
         let path = self.path_of(key);
-        let mut inner = Self { path, line: self.line, entries: Vec::new(), known: Vec::new(), problems: Vec::new() };
+        let mut inner = Self {
+            path,
+            line: self.line,
+            entries: Vec::new(),
+            known: Vec::new(),
+            problems: Vec::new(),
+        };
         if let Some(node) = self.take(key) {
             inner.line = node.referenced.line();
             match node.value {
@@ -220,7 +234,11 @@ impl Reader {
     }
 
     fn problem_here(&mut self, what: &str) {
-        self.problems.push(Problem { path: self.path.clone(), line: self.line, what: what.to_owned() });
+        self.problems.push(Problem {
+            path: self.path.clone(),
+            line: self.line,
+            what: what.to_owned(),
+        });
     }
 }
 
