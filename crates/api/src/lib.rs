@@ -1,5 +1,22 @@
-//! Everything that leaves as JSON or YAML: shapes, endpoint table, typed client.
+//! Everything that leaves as JSON or YAML: shapes, the endpoint table, documents and their errors.
 //!
-//! One file per resource. The shapes are ours to keep: they never change because a domain type was renamed.
+//! One file per resource. Shapes are plain data with public fields; what they mean is decided in
+//! `access`, and the conversions to and from its types stand here, so that JSON cannot change because
+//! a domain type was renamed.
+//!
+//! Deliberately absent: anything that does something. The daemon serves these shapes, the command
+//! line reads them, and neither learns here how the other works.
 
 pub mod audit;
+pub mod document;
+pub mod endpoints;
+pub mod lock;
+pub mod node;
+pub mod page;
+pub mod ping;
+pub mod problem;
+pub mod reach;
+pub mod request;
+pub mod session;
+pub mod span;
+pub mod stream;

@@ -1,0 +1,6 @@
+//! Certificate authorities.
+
+use super::Endpoint;
+
+/// All of them.
+pub const ALL: &[Endpoint] = &[];

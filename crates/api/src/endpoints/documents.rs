@@ -1,0 +1,181 @@
+//! Documents that administrators write: roles, nodes, locks, rules.
+
+use super::{Auth, Endpoint, Verb};
+use crate::document::Written;
+use crate::lock::LockDocument;
+use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
+
+/// Lists roles.
+pub const ROLE_LIST: Endpoint =
+    Endpoint::get("/v1/roles", "listRoles", "List roles", Auth::Rule("role", Verb::List))
+        .answers_any();
+/// Creates a role.
+pub const ROLE_CREATE: Endpoint =
+    Endpoint::post("/v1/roles", "createRole", "Create a role", Auth::Rule("role", Verb::Create))
+        .answers::<Written>();
+/// Reads a role.
+pub const ROLE_SHOW: Endpoint =
+    Endpoint::get("/v1/roles/{name}", "showRole", "Read a role", Auth::Rule("role", Verb::Read))
+        .answers_any();
+/// Writes a role.
+pub const ROLE_PUT: Endpoint = Endpoint::put(
+    "/v1/roles/{name}",
+    "putRole",
+    "Create or replace a role",
+    Auth::Rule("role", Verb::Update),
+)
+.answers::<Written>();
+/// Removes a role.
+pub const ROLE_DELETE: Endpoint = Endpoint::delete(
+    "/v1/roles/{name}",
+    "deleteRole",
+    "Remove a role nobody holds",
+    Auth::Rule("role", Verb::Delete),
+);
+
+/// Lists nodes.
+pub const NODE_LIST: Endpoint =
+    Endpoint::get("/v1/nodes", "listNodes", "List nodes", Auth::Rule("node", Verb::List))
+        .pages::<NodeDocument>();
+/// Creates a node.
+pub const NODE_CREATE: Endpoint =
+    Endpoint::post("/v1/nodes", "createNode", "Create a node", Auth::Rule("node", Verb::Create))
+        .takes_document::<NodeDocument>()
+        .answers::<Written>();
+/// Reads a node, without its secrets.
+pub const NODE_SHOW: Endpoint = Endpoint::get(
+    "/v1/nodes/{name}",
+    "showNode",
+    "Read a node, without its secrets",
+    Auth::Rule("node", Verb::Read),
+)
+.answers::<NodeDocument>();
+/// Writes a node.
+pub const NODE_PUT: Endpoint = Endpoint::put(
+    "/v1/nodes/{name}",
+    "putNode",
+    "Create or replace a node",
+    Auth::Rule("node", Verb::Update),
+)
+.takes_document::<NodeDocument>()
+.answers::<Written>();
+/// Removes a node.
+pub const NODE_DELETE: Endpoint = Endpoint::delete(
+    "/v1/nodes/{name}",
+    "deleteNode",
+    "Remove a node and its secrets",
+    Auth::Rule("node", Verb::Delete),
+);
+/// What a host needs to trust us.
+pub const NODE_TRUST: Endpoint = Endpoint::get(
+    "/v1/nodes/{name}/trust",
+    "showNodeTrust",
+    "Print what a host needs to trust us",
+    Auth::Rule("node", Verb::Read),
+)
+.answers::<NodeTrust>();
+/// Signs a host's key.
+pub const NODE_HOST_CERTIFICATE: Endpoint = Endpoint::post(
+    "/v1/nodes/{name}/host-certificate",
+    "signHostKey",
+    "Sign a node's host key",
+    Auth::Rule("node", Verb::Update),
+)
+.takes::<HostKey>()
+.answers::<HostCertificate>();
+
+/// Lists locks.
+pub const LOCK_LIST: Endpoint =
+    Endpoint::get("/v1/locks", "listLocks", "List locks", Auth::Rule("lock", Verb::List))
+        .pages::<LockDocument>();
+/// Creates a lock.
+pub const LOCK_CREATE: Endpoint =
+    Endpoint::post("/v1/locks", "createLock", "Lock out at once", Auth::Rule("lock", Verb::Create))
+        .takes_document::<LockDocument>()
+        .answers::<Written>();
+/// Reads a lock.
+pub const LOCK_SHOW: Endpoint =
+    Endpoint::get("/v1/locks/{name}", "showLock", "Read a lock", Auth::Rule("lock", Verb::Read))
+        .answers::<LockDocument>();
+/// Writes a lock.
+pub const LOCK_PUT: Endpoint = Endpoint::put(
+    "/v1/locks/{name}",
+    "putLock",
+    "Create or replace a lock",
+    Auth::Rule("lock", Verb::Update),
+)
+.takes_document::<LockDocument>()
+.answers::<Written>();
+/// Removes a lock.
+pub const LOCK_DELETE: Endpoint = Endpoint::delete(
+    "/v1/locks/{name}",
+    "deleteLock",
+    "Remove a lock",
+    Auth::Rule("lock", Verb::Delete),
+);
+
+/// Lists rules.
+pub const RULE_LIST: Endpoint = Endpoint::get(
+    "/v1/rules",
+    "listRules",
+    "List access monitoring rules",
+    Auth::Rule("access_monitoring_rule", Verb::List),
+)
+.answers_any();
+/// Creates a rule.
+pub const RULE_CREATE: Endpoint = Endpoint::post(
+    "/v1/rules",
+    "createRule",
+    "Create an access monitoring rule",
+    Auth::Rule("access_monitoring_rule", Verb::Create),
+)
+.answers::<Written>();
+/// Reads a rule.
+pub const RULE_SHOW: Endpoint = Endpoint::get(
+    "/v1/rules/{name}",
+    "showRule",
+    "Read an access monitoring rule",
+    Auth::Rule("access_monitoring_rule", Verb::Read),
+)
+.answers_any();
+/// Writes a rule.
+pub const RULE_PUT: Endpoint = Endpoint::put(
+    "/v1/rules/{name}",
+    "putRule",
+    "Create or replace an access monitoring rule",
+    Auth::Rule("access_monitoring_rule", Verb::Update),
+)
+.answers::<Written>();
+/// Removes a rule.
+pub const RULE_DELETE: Endpoint = Endpoint::delete(
+    "/v1/rules/{name}",
+    "deleteRule",
+    "Remove an access monitoring rule",
+    Auth::Rule("access_monitoring_rule", Verb::Delete),
+);
+
+/// All of them.
+pub const ALL: &[Endpoint] = &[
+    ROLE_LIST,
+    ROLE_CREATE,
+    ROLE_SHOW,
+    ROLE_PUT,
+    ROLE_DELETE,
+    NODE_LIST,
+    NODE_CREATE,
+    NODE_SHOW,
+    NODE_PUT,
+    NODE_DELETE,
+    NODE_TRUST,
+    NODE_HOST_CERTIFICATE,
+    LOCK_LIST,
+    LOCK_CREATE,
+    LOCK_SHOW,
+    LOCK_PUT,
+    LOCK_DELETE,
+    RULE_LIST,
+    RULE_CREATE,
+    RULE_SHOW,
+    RULE_PUT,
+    RULE_DELETE,
+];

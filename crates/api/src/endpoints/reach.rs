@@ -1,0 +1,46 @@
+//! What a user can reach, and why not.
+
+use super::{Auth, Endpoint, Parameter};
+use crate::reach::{ReachView, WhyView};
+use crate::session::SessionView;
+
+/// Everything the caller can reach or ask for.
+pub const REACH: Endpoint = Endpoint::get(
+    "/v1/reach",
+    "listReach",
+    "List everything the caller can reach or ask for",
+    Auth::User,
+)
+.query(&[
+    Parameter::new("text", "Only targets whose name or labels contain this."),
+    Parameter::new("limit", "How many at most: 1 to 1000, 100 by default."),
+    Parameter::new("cursor", "Where the page begins: `next` of the page before."),
+])
+.pages::<ReachView>();
+/// Why a connection would or would not be let in.
+pub const WHY: Endpoint = Endpoint::get(
+    "/v1/why",
+    "explain",
+    "Say why a connection would or would not be let in",
+    Auth::User,
+)
+.query(&[
+    Parameter::new("target", "The target's name."),
+    Parameter::new("login", "The account on it."),
+    Parameter::new("user", "Another user; needs the rule to read users."),
+])
+.answers::<WhyView>();
+/// Sessions, newest first.
+pub const SESSIONS: Endpoint =
+    Endpoint::get("/v1/sessions", "listSessions", "List sessions, newest first", Auth::User)
+        .query(&[
+            Parameter::new("user", "Only sessions of this user."),
+            Parameter::new("request", "Only sessions opened under this request."),
+            Parameter::new("live", "With `true`: only sessions that have not ended."),
+            Parameter::new("limit", "How many at most: 1 to 1000, 100 by default."),
+            Parameter::new("cursor", "Where the page begins: `next` of the page before."),
+        ])
+        .pages::<SessionView>();
+
+/// All of them.
+pub const ALL: &[Endpoint] = &[REACH, WHY, SESSIONS];

@@ -1,0 +1,6 @@
+//! Recordings of sessions.
+
+use super::Endpoint;
+
+/// All of them.
+pub const ALL: &[Endpoint] = &[];

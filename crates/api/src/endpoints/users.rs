@@ -1,0 +1,6 @@
+//! Users, invites and tokens.
+
+use super::Endpoint;
+
+/// All of them.
+pub const ALL: &[Endpoint] = &[];

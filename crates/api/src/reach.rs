@@ -1,0 +1,78 @@
+//! What a user can reach, could ask for, and why not.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// One target in the answer of `GET /v1/reach` (`tsh ls`).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct ReachView {
+    /// `node`, `db`, `kube_cluster` or `app`.
+    pub kind: String,
+    /// The target's name.
+    pub name: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The logins open now.
+    #[serde(default)]
+    pub logins: Vec<ReachLogin>,
+    /// The logins that a request would open.
+    #[serde(default)]
+    pub requestable: Vec<ReachRequestable>,
+}
+
+/// A login that is open now.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct ReachLogin {
+    /// The account on the target.
+    pub login: String,
+    /// When it ends, where a grant opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// The request that opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+}
+
+/// A login that a request would open.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct ReachRequestable {
+    /// The account on the target.
+    pub login: String,
+    /// The roles to ask for; any one of them is enough.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The command that asks for it.
+    pub command: String,
+}
+
+/// Answer of `GET /v1/why?target=&login=` (`tsh why`).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct WhyView {
+    /// Whether the connection would be let in now.
+    pub allowed: bool,
+    /// The denial's stable code; absent where allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// One sentence: what the policy says.
+    pub sentence: String,
+    /// The command that would open it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Who could approve that.
+    #[serde(default)]
+    pub approvers: Vec<String>,
+    /// The roles that let the caller in.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The requests that let the caller in.
+    #[serde(default)]
+    pub requests: Vec<String>,
+    /// When that ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+}
