@@ -1,0 +1,39 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+# They install what is missing (Debian packages, as root or by sudo), skip what is there, and say so in one line when they cannot.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+# Where the comparison harness lives (bench.py, stack.py); see docs/performance.md.
+BENCH ?= ../shared/bench
+TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+
+.PHONY: help
+help: ## What there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Play the story against a real sshd; stays until Ctrl-C (ONCE=1 ends after the story)
+	@scripts/install demo
+	$(CARGO) build --release --locked --bins
+	@python3 scripts/demo.py --bin "$(TARGET)/release" $(if $(ONCE),--once)
+
+.PHONY: stand
+stand: ## Daemon, peers and users in the foreground; prints the path of stand.json
+	@scripts/install demo
+	$(CARGO) build --release --locked --bins
+	@python3 scripts/stand.py --bin "$(TARGET)/release" $(if $(DIR),--dir "$(DIR)")
+
+.PHONY: test
+test: ## Everything: format, lints, rules of the house, all tests
+	@scripts/install test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) build --workspace --bins --locked
+	$(CARGO) test --workspace --locked
+
+.PHONY: bench
+bench: ## Measure against direct and the usual proxies; needs BENCH=<harness folder> (docs/performance.md)
+	@scripts/install bench
+	$(CARGO) build --release --locked --bins
+	@python3 scripts/bench.py --bin "$(TARGET)/release" --harness "$(BENCH)" $(BENCH_ARGS)

@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+"""A throw-away Countersign with a real sshd and five users, for demos, benches and outside clients.
+
+    scripts/stand.py --bin target/release            in the foreground, until Ctrl-C
+    scripts/stand.py --bin target/release --dir D    keep everything in D
+
+Writes stand.json and prints its path. Its shape is versioned and documented in docs/stand.md.
+Everything listens on loopback, on ports the kernel chose, and is stopped and removed at the end
+(a folder named by --dir is kept). Python's standard library only.
+"""
+import argparse, base64, hashlib, hmac, json, os, pty, re, select, shutil, signal, socket, struct, subprocess, sys, tempfile, time
+import getpass
+import urllib.request
+
+HOST = "127.0.0.1"
+PASSWORD = "correct horse battery staple"
+STAND_VERSION = 1
+
+# Who is who: the roles each user holds all the time.
+USERS = {
+    "alice": ["engineer"],          # no standing access; may request dba
+    "bob": ["reviewer"],
+    "carol": ["reviewer"],
+    "dave": ["everything"],         # standing access to every target
+    "admin": ["administrator", "reviewer"],
+}
+
+ROLES = """\
+kind: role
+version: v7
+metadata:
+  name: dba
+  description: root on the database hosts
+spec:
+  options:
+    max_session_ttl: 8h
+    forward_agent: true
+    port_forwarding: true
+  allow:
+    logins: [{login}]
+    node_labels:
+      service: [database]
+---
+kind: role
+version: v7
+metadata:
+  name: engineer
+  description: may ask for dba
+spec:
+  allow:
+    request:
+      roles: [dba]
+      max_duration: 4h
+---
+kind: role
+version: v7
+metadata:
+  name: reviewer
+  description: answers requests for dba
+spec:
+  allow:
+    review_requests:
+      roles: [dba]
+---
+kind: role
+version: v7
+metadata:
+  name: everything
+  description: standing access to every target, for benches and outside clients
+spec:
+  options:
+    forward_agent: true
+    port_forwarding: true
+  allow:
+    logins: [{login}]
+    node_labels:
+      '*': ['*']
+---
+kind: role
+version: v7
+metadata:
+  name: administrator
+spec:
+  allow:
+    rules:
+    - resources: ['*']
+      verbs: ['*']
+"""
+
+
+class Failed(Exception):
+    """Something the stand needs did not happen; the text says what."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind((HOST, 0))
+        return s.getsockname()[1]
+
+
+def totp(secret, at=None):
+    """RFC 6238 with SHA-1, 30 s, 6 digits."""
+    key = base64.b32decode(secret.replace(" ", "").upper() + "=" * (-len(secret.replace(" ", "")) % 8))
+    digest = hmac.new(key, struct.pack(">Q", int((at or time.time()) // 30)), hashlib.sha1).digest()
+    o = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[o:o + 4])[0] & 0x7fffffff) % 10**6:06d}"
+
+
+class Stand:
+    def __init__(self, bin, dir=None, nodes=()):
+        self.bin = os.path.abspath(bin)
+        self.keep = dir is not None
+        self.dir = os.path.abspath(dir) if dir else tempfile.mkdtemp(prefix="countersign-stand-")
+        os.makedirs(self.dir, mode=0o700, exist_ok=True)
+        self.data = os.path.join(self.dir, "data")
+        self.login = getpass.getuser()
+        self.running = []
+        self.secrets = {}
+        self.nodes = list(nodes)        # (name, addr, labels, extra flags) besides db-box and web-1
+
+    # ------------------------------------------------------------ processes
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def spawn(self, name, argv, **kw):
+        log = open(self.path(name + ".log"), "ab")
+        p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **kw)
+        self.running.append((name, p))
+        return p
+
+    def wait(self, what, ready, p, name, secs=20):
+        end = time.monotonic() + secs
+        while not ready():
+            if p.poll() is not None or time.monotonic() > end:
+                tail = open(self.path(name + ".log"), errors="replace").read()[-2000:]
+                raise Failed(f"{what} did not start:\n{tail}")
+            time.sleep(0.02)
+
+    def stop(self):
+        for _, p in reversed(self.running):
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+        for name, p in reversed(self.running):
+            try:
+                p.wait(10)
+            except subprocess.TimeoutExpired:
+                print(f"stand: {name} did not stop by itself", file=sys.stderr)
+                p.kill()
+                p.wait()
+        self.running = []
+        if not self.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    # ------------------------------------------------------------- commands
+    def env(self, user=None, **more):
+        e = dict(os.environ, COUNTERSIGN_DATA_DIR=self.data, PATH=self.bin + os.pathsep + os.environ["PATH"], **more)
+        for name in ("SSH_AUTH_SOCK", "TSH_HOME"):
+            e.pop(name, None)
+        if user:
+            e["TSH_HOME"] = self.home(user)
+        return e
+
+    def home(self, user):
+        return self.path("home", user)
+
+    def run(self, *argv, user=None, stdin=None, check=True, **env):
+        r = subprocess.run(argv, env=self.env(user, **env), input=stdin, text=True, capture_output=True, timeout=60)
+        if check and r.returncode:
+            raise Failed(f"{' '.join(argv)}: status {r.returncode}\n{r.stdout}{r.stderr}")
+        return r
+
+    def tctl(self, *argv, **kw):
+        return self.run("tctl", *argv, **kw)
+
+    def tsh(self, user, *argv, **kw):
+        return self.run("tsh", *argv, user=user, **kw)
+
+    # ---------------------------------------------------------------- parts
+    def start_daemon(self):
+        self.port, self.diag = free_port(), free_port()
+        self.addr = f"{HOST}:{self.port}"
+        p = self.spawn("countersign", [os.path.join(self.bin, "countersign"), "start", "--data-dir", self.data,
+                                       "--listen", self.addr, "--diag-listen", f"{HOST}:{self.diag}"])
+        self.daemon = p
+
+        def ready():
+            try:
+                return urllib.request.urlopen(f"http://{HOST}:{self.diag}/readyz", timeout=1).status == 200
+            except OSError:
+                return False
+        self.wait("countersign", ready, p, "countersign")
+
+    def restart_daemon(self):
+        name, p = next(x for x in self.running if x[0] == "countersign")
+        p.terminate()
+        p.wait(20)
+        self.running.remove((name, p))
+        p = self.spawn("countersign", [os.path.join(self.bin, "countersign"), "start", "--data-dir", self.data,
+                                       "--listen", self.addr, "--diag-listen", f"{HOST}:{self.diag}"])
+        self.daemon = p
+
+        def ready():
+            try:
+                return urllib.request.urlopen(f"http://{HOST}:{self.diag}/readyz", timeout=1).status == 200
+            except OSError:
+                return False
+        self.wait("countersign", ready, p, "countersign")
+
+    def start_sshd(self, name, labels, extra=""):
+        """A real OpenSSH server that trusts our user CA and shows a host certificate of our host CA."""
+        home = self.path("sshd-" + name)
+        os.makedirs(home, mode=0o700)
+        key = os.path.join(home, "host")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        port = free_port()
+        r = self.tctl("nodes", "add", name, "--addr", f"{HOST}:{port}", "--labels", labels, "--sign-host-key", key + ".pub")
+        with open(os.path.join(home, "user_ca.pub"), "w") as f:
+            f.write(self.tctl("auth", "export", "--type", "ssh-user").stdout)
+        conf = os.path.join(home, "sshd_config")
+        with open(conf, "w") as f:
+            f.write(f"""\
+ListenAddress {HOST}:{port}
+HostKey {key}
+HostCertificate {key}-cert.pub
+TrustedUserCAKeys {home}/user_ca.pub
+AuthorizedKeysFile none
+PidFile none
+UsePAM no
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin yes
+AcceptEnv LANG LC_* CS_*
+PermitUserEnvironment no
+MaxStartups 1000:30:2000
+MaxSessions 1000
+UseDNS no
+PrintMotd no
+PrintLastLog no
+LogLevel VERBOSE
+Subsystem sftp internal-sftp
+{extra}""")
+        os.makedirs("/run/sshd", exist_ok=True) if os.getuid() == 0 else None
+        sshd = shutil.which("sshd") or "/usr/sbin/sshd"
+        p = self.spawn("sshd-" + name, [sshd, "-D", "-e", "-f", conf])
+
+        def ready():
+            try:
+                socket.create_connection((HOST, port), 1).close()
+                return True
+            except OSError:
+                return False
+        self.wait("sshd", ready, p, "sshd-" + name)
+        return port, r.stdout
+
+    def add_user(self, name, roles):
+        """An invite, accepted in a terminal as a person would: password, TOTP secret, code."""
+        r = self.tctl("users", "add", name, "--roles", ",".join(roles), "--logins", self.login)
+        link = re.search(r"https://\S+/invite/\S+", r.stdout)
+        if not link:
+            raise Failed(f"tctl users add printed no link:\n{r.stdout}")
+        os.makedirs(self.home(name), mode=0o700)
+        self.accept(name, link[0])
+        return r.stdout
+
+    def accept(self, name, link):
+        out = self.terminal(["tsh", "login", "--invite", link, "--pin", self.pin()], name, [
+            (r"(?i)(new )?password[^\n]*: ?$", lambda seen: PASSWORD),
+            (r"(?i)(again|repeat|confirm)[^\n]*: ?$", lambda seen: PASSWORD),
+            (r"(?i)code[^\n]*: ?$", lambda seen: self.code(name, seen)),
+        ])
+        return out
+
+    def code(self, name, seen):
+        secret = re.search(r"\b([A-Z2-7]{4}(?: ?[A-Z2-7]{4}){3,12})\b", seen)
+        if secret:
+            self.secrets[name] = secret[1].replace(" ", "")
+        return totp(self.secrets[name])
+
+    def pin(self):
+        return self.tctl("status", "--format", "json", check=True) and json.loads(self.tctl("status", "--format", "json").stdout)["pin"]
+
+    def terminal(self, argv, user, answers, secs=40):
+        """Runs argv on a terminal of its own and answers its prompts; returns all it showed."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execvpe(argv[0], argv, self.env(user, TERM="xterm"))
+        seen, since, end = "", 0, time.monotonic() + secs
+        try:
+            while time.monotonic() < end:
+                if not select.select([fd], [], [], 0.2)[0]:
+                    continue
+                try:
+                    chunk = os.read(fd, 65536)
+                except OSError:
+                    break
+                if not chunk:
+                    break
+                seen += chunk.decode(errors="replace")
+                plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+                fresh = plain[since:]
+                for pattern, answer in answers:
+                    if re.search(pattern, fresh):
+                        since = len(plain)
+                        os.write(fd, (answer(plain) + "\n").encode())
+                        break
+            else:
+                os.kill(pid, signal.SIGKILL)
+        finally:
+            os.close(fd)
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if status:
+            raise Failed(f"{' '.join(argv)}: status {status}\n{seen}")
+        return seen
+
+    def up(self):
+        self.start_daemon()
+        self.tctl("create", "-f", "-", stdin=ROLES.replace("{login}", self.login))
+        self.db_port, self.added = self.start_sshd("db-box", "env=prod,service=database")
+        self.web_port, _ = self.start_sshd("web-1", "env=prod,service=web")
+        for name, addr, labels, more in self.nodes:
+            self.tctl("nodes", "add", name, "--addr", addr, "--labels", labels, *more)
+        self.invited = {name: self.add_user(name, roles) for name, roles in USERS.items()}
+        for name in USERS:
+            with open(self.path("home", name, "config.block"), "w") as f:
+                f.write(self.tsh(name, "config").stdout)
+
+    def describe(self):
+        """stand.json, version 1: see docs/stand.md."""
+        return {
+            "version": STAND_VERSION,
+            "daemon": {"pid": self.daemon.pid, "addr": self.addr, "diag": f"{HOST}:{self.diag}", "data_dir": self.data},
+            "bin": self.bin,
+            "users": {n: {"tsh_home": self.home(n), "roles": r, "password": PASSWORD, "totp_secret": self.secrets.get(n)}
+                      for n, r in USERS.items()},
+            "ssh": {
+                "user": "dave",
+                "config": self.path("home", "dave", "config.block"),
+                "login": self.login,
+                "targets": {"db-box": {"direct": f"{HOST}:{self.db_port}"}, "web-1": {"direct": f"{HOST}:{self.web_port}"}},
+            },
+        }
+
+    def write(self):
+        where = self.path("stand.json")
+        with open(where, "w") as f:
+            json.dump(self.describe(), f, indent=2)
+            f.write("\n")
+        return where
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--bin", required=True, help="folder of countersign, tsh and tctl")
+    ap.add_argument("--dir", help="where to keep everything (default: a temporary folder, removed at the end)")
+    a = ap.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    stand = Stand(a.bin, a.dir)
+    try:
+        stand.up()
+        print(stand.write(), flush=True)
+        print(f"countersign stands at {stand.addr}; Ctrl-C stops everything", file=sys.stderr, flush=True)
+        while stand.daemon.poll() is None:
+            time.sleep(0.5)
+        raise Failed(f"countersign ended by itself, status {stand.daemon.returncode}; see {stand.path('countersign.log')}")
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    except Failed as e:
+        sys.exit(f"stand: {e}")
+    finally:
+        stand.stop()
+
+
+if __name__ == "__main__":
+    main()
