@@ -1,3 +1,10 @@
-//! Protocols: bytes to meaning and back. Pure: no clock, no network, no allocation an outsider decides the size of.
+//! wire: protocols, bytes to meaning and back.
+//!
+//! Everything here is pure: no I/O, no clock, no allocation that a peer can size. A parser is given
+//! the bytes seen so far and says what they mean, that it needs more, or what is wrong and at which byte.
 
 pub mod cast;
+pub mod proxy_protocol;
+pub mod route;
+pub mod sftp;
+pub mod sniff;
