@@ -1,0 +1,207 @@
+//! TLS identities: who a person is, for HTTPS and the databases' doors.
+//!
+//! Subject alternative names hold the facts, as URIs: `countersign:user:alice`,
+//! `countersign:login:0123abcd-4567-89ab`, `countersign:mfa`, `countersign:device`. URIs rather
+//! than extensions of our own, because every tool shows them and no registered number is needed.
+
+use access::{
+    identity::Identity,
+    name::{LoginId, UserName},
+};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use jiff::Timestamp;
+use rcgen::{
+    DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose, PublicKeyData as _, SanType,
+    SubjectPublicKeyInfo,
+};
+use rustls_pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
+
+use super::{X509Authority, crypto, params, pem};
+use crate::{Authorities, CLOCK_SKEW, CertError, SignError};
+
+const USER: &str = "countersign:user:";
+const LOGIN: &str = "countersign:login:";
+const MFA: &str = "countersign:mfa";
+const DEVICE: &str = "countersign:device";
+/// The longest certificate that is looked at; ours have about 700 bytes.
+const MAX_DER: usize = 16 * 1024;
+/// ecdsa-with-SHA256 (RFC 5758 section 3.2): what our authorities sign with.
+const ECDSA_WITH_SHA256: &str = "1.2.840.10045.4.3.2";
+
+/// A TLS identity just signed.
+#[derive(Clone, Debug)]
+pub struct TlsIdentity {
+    /// The certificate.
+    pub certificate: CertificateDer<'static>,
+}
+
+impl TlsIdentity {
+    /// The certificate in PEM.
+    pub fn pem(&self) -> String {
+        pem("CERTIFICATE", &self.certificate)
+    }
+}
+
+impl Authorities {
+    /// Signs who someone is into an X.509 certificate for the public key in `spki_pem` (a PEM
+    /// `PUBLIC KEY`, RFC 7468 section 13), valid until the identity's end. The holder of the
+    /// private key proves it in the TLS handshake, so no signing request is needed.
+    pub fn sign_identity_x509(
+        &self,
+        identity: &Identity,
+        spki_pem: &str,
+        now: Timestamp,
+    ) -> Result<TlsIdentity, SignError> {
+        let key = public_key(spki_pem)?;
+        let mut params = params(now, identity.expires)?;
+        params.distinguished_name.push(DnType::CommonName, identity.user.as_str());
+        let mut facts = vec![
+            format!("{USER}{}", escape(identity.user.as_str())),
+            format!("{LOGIN}{}", identity.login),
+        ];
+        facts.extend(identity.mfa.then(|| MFA.to_owned()));
+        facts.extend(identity.device.then(|| DEVICE.to_owned()));
+        for fact in facts {
+            params.subject_alt_names.push(SanType::URI(fact.try_into().map_err(crypto)?));
+        }
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let ring = self.ring();
+        let certificate = params.signed_by(&key, ring.tls.active.issuer()).map_err(crypto)?;
+        Ok(TlsIdentity { certificate: certificate.der().clone() })
+    }
+
+    /// Who an X.509 certificate says its holder is. That the holder has the private key is for
+    /// the caller to see, in the TLS handshake.
+    pub fn verify_identity_x509(&self, der: &[u8], now: Timestamp) -> Result<Identity, CertError> {
+        let malformed = |why: &str| CertError::Malformed(why.to_owned());
+        if der.len() > MAX_DER {
+            return Err(malformed("too long"));
+        }
+        let (rest, certificate) =
+            X509Certificate::from_der(der).map_err(|_| malformed("not an X.509 certificate"))?;
+        if !rest.is_empty() {
+            return Err(malformed("bytes behind the certificate"));
+        }
+        let ring = self.ring();
+        signed_by_one_of(ring.tls.trusted(), &certificate)?;
+        let validity = certificate.validity();
+        let at = |time: x509_parser::time::ASN1Time| {
+            Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX)
+        };
+        let (begins, ends) = (at(validity.not_before), at(validity.not_after));
+        if begins > now.checked_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX) {
+            return Err(CertError::NotYetValid(begins));
+        }
+        if now >= ends {
+            return Err(CertError::Expired(ends));
+        }
+        let facts = facts(&certificate)?;
+        let one = |prefix: &str| {
+            let mut found = facts.iter().filter_map(|fact| fact.strip_prefix(prefix));
+            found.next().filter(|_| found.next().is_none()).map(str::to_owned)
+        };
+        let user = one(USER)
+            .and_then(|name| unescape(&name))
+            .and_then(|name| name.parse::<UserName>().ok())
+            .ok_or_else(|| CertError::Principal { wanted: format!("{USER}<name>") })?;
+        let login = one(LOGIN)
+            .and_then(|login| login.parse::<LoginId>().ok())
+            .ok_or_else(|| CertError::Principal { wanted: format!("{LOGIN}<id>") })?;
+        let has = |name: &str| facts.iter().any(|fact| fact == name);
+        Ok(Identity { user, login, expires: ends, mfa: has(MFA), device: has(DEVICE) })
+    }
+}
+
+/// Refuses what none of `authorities` signed.
+fn signed_by_one_of<'a>(
+    mut authorities: impl Iterator<Item = &'a X509Authority>,
+    certificate: &X509Certificate<'_>,
+) -> Result<(), CertError> {
+    let issuer = authorities
+        .find(|authority| {
+            X509Certificate::from_der(authority.certificate())
+                .is_ok_and(|(_, ca)| ca.subject().as_raw() == certificate.issuer().as_raw())
+        })
+        .ok_or(CertError::UnknownAuthority)?;
+    // Both places name the algorithm, and must agree (RFC 5280 section 4.1.1.2).
+    let algorithms = [&certificate.signature_algorithm, &certificate.tbs_certificate.signature];
+    if algorithms.iter().any(|one| one.algorithm.to_id_string() != ECDSA_WITH_SHA256) {
+        return Err(CertError::Signature);
+    }
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, issuer.issuer().key().der_bytes())
+        .verify(certificate.tbs_certificate.as_ref(), &certificate.signature_value.data)
+        .map_err(|_| CertError::Signature)
+}
+
+/// The `countersign:` URIs of a client's certificate. Refuses an authority's certificate, one that
+/// is not for a client, and any critical extension that is not understood here.
+fn facts(certificate: &X509Certificate<'_>) -> Result<Vec<String>, CertError> {
+    let kind = || CertError::Kind { expected: "tls client" };
+    let mut facts = Vec::new();
+    let mut client = false;
+    for extension in certificate.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(basic) if basic.ca => return Err(kind()),
+            ParsedExtension::BasicConstraints(_) | ParsedExtension::KeyUsage(_) => {}
+            ParsedExtension::ExtendedKeyUsage(usage) => client = usage.client_auth,
+            ParsedExtension::SubjectAlternativeName(names) => {
+                facts.extend(names.general_names.iter().filter_map(|name| match name {
+                    GeneralName::URI(uri) => Some((*uri).to_owned()),
+                    _ => None,
+                }));
+            }
+            _ if extension.critical => {
+                return Err(CertError::CriticalOption(extension.oid.to_id_string()));
+            }
+            _ => {}
+        }
+    }
+    if client { Ok(facts) } else { Err(kind()) }
+}
+
+fn public_key(spki_pem: &str) -> Result<SubjectPublicKeyInfo, SignError> {
+    let refuse = |why: &str| SignError::Key(why.to_owned());
+    if spki_pem.len() > MAX_DER {
+        return Err(refuse("too long"));
+    }
+    let key = SubjectPublicKeyInfo::from_pem(spki_pem).map_err(|_| {
+        refuse("not a PEM `PUBLIC KEY` of a kind known here; make an ECDSA P-256 key")
+    })?;
+    let good = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
+    match good.contains(&key.algorithm()) {
+        true => Ok(key),
+        false => Err(refuse("TLS identities take ECDSA P-256, P-384 or ed25519 keys")),
+    }
+}
+
+/// Percent-encodes what RFC 3986 section 2.3 does not call unreserved.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
