@@ -35,8 +35,7 @@ pub enum Authority {
 
 impl Authority {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Database, Self::Host, Self::Identity, Self::Tls, Self::User];
+    pub const ALL: [Self; 5] = [Self::Database, Self::Host, Self::Identity, Self::Tls, Self::User];
 
     /// Its name in commands: `database`, `ssh-host`, `ssh-identity`, `tls`, `ssh-user`.
     pub fn as_str(self) -> &'static str {
@@ -135,7 +134,9 @@ pub struct UnknownName {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RotateError {
     /// The step does not follow from where the rotation is.
-    #[error("the rotation is {phase}, so `{step}` cannot come now; the order is prepare, switch, finish")]
+    #[error(
+        "the rotation is {phase}, so `{step}` cannot come now; the order is prepare, switch, finish"
+    )]
     Order {
         /// Where it is.
         phase: Phase,
@@ -220,9 +221,9 @@ impl Authorities {
         let mut ring = Ring::clone(&self.ring());
         let cluster = ring.cluster.clone();
         match authority {
-            Authority::Database => ring
-                .database
-                .rotate(step, || X509Authority::generate("database", &cluster, now))?,
+            Authority::Database => {
+                ring.database.rotate(step, || X509Authority::generate("database", &cluster, now))?
+            }
             Authority::Host => ring.host.rotate(step, SshAuthority::generate)?,
             Authority::Identity => ring.identity.rotate(step, SshAuthority::generate)?,
             Authority::Tls => {
@@ -256,9 +257,10 @@ impl fmt::Debug for Authorities {
 
 /// The name of the audit log: a URL without scheme, as the signed-note format recommends.
 pub(crate) fn log_name(cluster: &str) -> String {
-    let plain: String = cluster
-        .chars()
-        .map(|c| if c.is_whitespace() || c == '+' { '-' } else { c })
-        .collect();
+    let plain: String =
+        cluster.chars().map(|c| if c.is_whitespace() || c == '+' { '-' } else { c }).collect();
     format!("countersign/{plain}/audit")
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,9 @@ pub enum SignError {
     #[error("the public key is not accepted: {0}")]
     Key(String),
     /// A name that must not stand in a certificate.
-    #[error("`{0}` cannot stand in a certificate: a host name or address without wildcards is needed")]
+    #[error(
+        "`{0}` cannot stand in a certificate: a host name or address without wildcards is needed"
+    )]
     Name(String),
     /// A certificate for no name at all would be good for every name.
     #[error("a certificate needs at least one name")]

@@ -26,10 +26,10 @@ pub use authorities::{Authorities, Authority, OpenError, Phase, RotateError, Ste
 pub use checkpoint::CheckpointKey;
 pub use error::{CertError, SignError};
 pub use seal::{SealError, SealKey};
+pub use ssh::keys;
 pub use ssh::{
     Allowed, IDENTITY_PRINCIPAL, UPSTREAM_LIFE, UpstreamPlan, accept_user_key, parse_user_key,
 };
-pub use ssh::keys;
 pub use x509::{DatabasePlan, Pin, SERVER_TLS_LIFE, ServerTls, TlsIdentity};
 
 use jiff::SignedDuration;

@@ -59,7 +59,9 @@ pub enum SealError {
         mode: u32,
     },
     /// The text is not a seal key.
-    #[error("a seal key is 32 bytes in base64 (44 characters), for instance from `openssl rand -base64 32`")]
+    #[error(
+        "a seal key is 32 bytes in base64 (44 characters), for instance from `openssl rand -base64 32`"
+    )]
     NotAKey,
     /// The system has no randomness to give.
     #[error("the system gave no random bytes")]
@@ -71,7 +73,9 @@ pub enum SealError {
         context: String,
     },
     /// The blob was sealed with another key.
-    #[error("the sealed `{context}` needs the seal key {needed}, but the key in use is {present}; give the key file this data directory was made with")]
+    #[error(
+        "the sealed `{context}` needs the seal key {needed}, but the key in use is {present}; give the key file this data directory was made with"
+    )]
     WrongKey {
         /// What was to be opened.
         context: String,
@@ -211,3 +215,6 @@ impl fmt::Debug for SealKey {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 
 mod host;
 mod identity;
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 pub use identity::IDENTITY_PRINCIPAL;
@@ -22,7 +24,7 @@ use keys::{Certificate, PrivateKey, PublicKey};
 use russh::keys::ssh_key::{
     Algorithm, HashAlg,
     certificate::{Builder, CertType},
-    private::{Ed25519Keypair, KeypairData},
+    private::Ed25519Keypair,
 };
 use zeroize::Zeroizing;
 
@@ -56,10 +58,7 @@ impl SshAuthority {
     }
 
     pub(crate) fn seed(&self) -> Option<Zeroizing<[u8; Self::SEED_LEN]>> {
-        match self.key.key_data() {
-            KeypairData::Ed25519(pair) => Some(Zeroizing::new(pair.private.to_bytes())),
-            _ => None,
-        }
+        self.key.key_data().ed25519().map(|pair| Zeroizing::new(pair.private.to_bytes()))
     }
 
     pub(crate) fn private(&self) -> &PrivateKey {
@@ -103,13 +102,9 @@ impl Draft<'_> {
             .map_err(|_| SignError::Crypto("the system gave no random bytes".to_owned()))?;
         let from = now.checked_sub(CLOCK_SKEW).unwrap_or(now);
         let seconds = |at: Timestamp| u64::try_from(at.as_second()).unwrap_or(0);
-        let mut builder = Builder::new(
-            nonce,
-            self.key.key_data().clone(),
-            seconds(from),
-            seconds(self.until),
-        )
-        .map_err(crypto)?;
+        let mut builder =
+            Builder::new(nonce, self.key.key_data().clone(), seconds(from), seconds(self.until))
+                .map_err(crypto)?;
         builder
             .serial(u64::from_be_bytes(serial))
             .and_then(|builder| builder.cert_type(self.kind))
@@ -200,7 +195,9 @@ pub fn accept_user_key(key: &PublicKey) -> Result<(), SignError> {
             _ => refuse("an RSA key needs 2048 to 8192 bits; better `ssh-keygen -t ed25519`"),
         },
         Algorithm::Dsa => refuse("DSA is broken; use `ssh-keygen -t ed25519`"),
-        _ => refuse("a kind that is not known here; use `ssh-keygen -t ed25519`"),
+        Algorithm::Other(_) | _ => {
+            refuse("a kind that is not known here; use `ssh-keygen -t ed25519`")
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 mod database;
 mod identity;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use database::DatabasePlan;
 pub use identity::TlsIdentity;

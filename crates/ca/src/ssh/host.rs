@@ -62,7 +62,9 @@ impl Authorities {
         let comment = format!("countersign-host-ca {}", ring.cluster);
         ring.host
             .trusted()
-            .map(|authority| Ok(format!("@cert-authority {pattern} {}\n", authority.line(&comment)?)))
+            .map(|authority| {
+                Ok(format!("@cert-authority {pattern} {}\n", authority.line(&comment)?))
+            })
             .collect()
     }
 

@@ -126,8 +126,11 @@ fn signed_by_one_of<'a>(
         })
         .ok_or(CertError::UnknownAuthority)?;
     // Both places name the algorithm, and must agree (RFC 5280 section 4.1.1.2).
-    let algorithms = [&certificate.signature_algorithm, &certificate.tbs_certificate.signature];
-    if algorithms.iter().any(|one| one.algorithm.to_id_string() != ECDSA_WITH_SHA256) {
+    let algorithm = &certificate.signature_algorithm;
+    if algorithm != &certificate.tbs_certificate.signature
+        || algorithm.algorithm.to_id_string() != ECDSA_WITH_SHA256
+        || certificate.signature_value.unused_bits != 0
+    {
         return Err(CertError::Signature);
     }
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, issuer.issuer().key().der_bytes())
@@ -142,20 +145,21 @@ fn facts(certificate: &X509Certificate<'_>) -> Result<Vec<String>, CertError> {
     let mut facts = Vec::new();
     let mut client = false;
     for extension in certificate.extensions() {
-        match extension.parsed_extension() {
-            ParsedExtension::BasicConstraints(basic) if basic.ca => return Err(kind()),
-            ParsedExtension::BasicConstraints(_) | ParsedExtension::KeyUsage(_) => {}
-            ParsedExtension::ExtendedKeyUsage(usage) => client = usage.client_auth,
-            ParsedExtension::SubjectAlternativeName(names) => {
-                facts.extend(names.general_names.iter().filter_map(|name| match name {
-                    GeneralName::URI(uri) => Some((*uri).to_owned()),
-                    _ => None,
-                }));
+        let parsed = extension.parsed_extension();
+        if let ParsedExtension::BasicConstraints(basic) = parsed {
+            if basic.ca {
+                return Err(kind());
             }
-            _ if extension.critical => {
-                return Err(CertError::CriticalOption(extension.oid.to_id_string()));
+        } else if let ParsedExtension::ExtendedKeyUsage(usage) = parsed {
+            client = usage.client_auth;
+        } else if let ParsedExtension::SubjectAlternativeName(names) = parsed {
+            for name in &names.general_names {
+                if let GeneralName::URI(uri) = name {
+                    facts.push((*uri).to_owned());
+                }
             }
-            _ => {}
+        } else if extension.critical && !matches!(parsed, ParsedExtension::KeyUsage(_)) {
+            return Err(CertError::CriticalOption(extension.oid.to_id_string()));
         }
     }
     if client { Ok(facts) } else { Err(kind()) }
@@ -169,7 +173,8 @@ fn public_key(spki_pem: &str) -> Result<SubjectPublicKeyInfo, SignError> {
     let key = SubjectPublicKeyInfo::from_pem(spki_pem).map_err(|_| {
         refuse("not a PEM `PUBLIC KEY` of a kind known here; make an ECDSA P-256 key")
     })?;
-    let good = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
+    let good =
+        [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
     match good.contains(&key.algorithm()) {
         true => Ok(key),
         false => Err(refuse("TLS identities take ECDSA P-256, P-384 or ed25519 keys")),

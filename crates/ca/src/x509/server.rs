@@ -4,7 +4,9 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use aws_lc_rs::digest;
 use jiff::{SignedDuration, Timestamp};
-use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType};
+use rcgen::{
+    DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -78,7 +80,8 @@ impl Authorities {
             params.subject_alt_names.push(match bare.parse::<IpAddr>() {
                 Ok(address) => SanType::IpAddress(address),
                 Err(_) => SanType::DnsName(
-                    dns_name(name).ok_or_else(|| SignError::Name(name.escape_debug().to_string()))?,
+                    dns_name(name)
+                        .ok_or_else(|| SignError::Name(name.escape_debug().to_string()))?,
                 ),
             });
         }
