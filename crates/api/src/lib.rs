@@ -8,6 +8,7 @@
 //! line reads them, and neither learns here how the other works.
 
 pub mod audit;
+pub mod cast;
 pub mod document;
 pub mod endpoints;
 pub mod lock;
@@ -16,6 +17,7 @@ pub mod page;
 pub mod ping;
 pub mod problem;
 pub mod reach;
+pub mod recording;
 pub mod request;
 pub mod session;
 pub mod span;

@@ -111,11 +111,20 @@ pub enum Event<'a> {
 
 /// Writes the lines of one recording. Times are offsets from the recording's start and never run backwards: an
 /// earlier one counts as the latest.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Encoder {
     /// Milliseconds of the last event written. Intervals are differences of whole milliseconds, so rounding does not add up.
     last: u64,
-    channel: u32,
+    /// The channel a reader is in; none where a reader may begin who has not seen what came before.
+    channel: Option<u32>,
+    /// Whether there was ever a channel but 0.
+    several: bool,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self { last: 0, channel: Some(0), several: false }
+    }
 }
 
 impl Encoder {
@@ -125,9 +134,12 @@ impl Encoder {
         Duration::from_millis(self.last)
     }
 
-    /// Makes what follows readable without what came before: the next event names its channel unless that is 0.
+    /// Makes what follows readable without what came before: the next event names its channel, unless there is
+    /// only channel 0.
     pub fn restart(&mut self) {
-        self.channel = 0;
+        if self.several {
+            self.channel = None;
+        }
     }
 
     /// The header line.
@@ -235,8 +247,9 @@ impl Encoder {
         let now = u64::try_from(at.as_millis()).unwrap_or(u64::MAX).max(self.last);
         let mut interval = now - self.last;
         self.last = now;
-        if channel != self.channel {
-            self.channel = channel;
+        if self.channel != Some(channel) {
+            self.channel = Some(channel);
+            self.several |= channel != 0;
             number(
                 lines,
                 format_args!("[{}.{:03},\"c\",\"{channel}\"]\n", interval / 1000, interval % 1000),
@@ -351,6 +364,7 @@ mod tests {
             [0.000,"d","o 99 cd 2"]
             [0.002,"c","1"]
             [0.000,"x","0"]
+            [0.000,"c","0"]
             [0.000,"x","0"]
         "#]]
         .assert_eq(&String::from_utf8(lines).unwrap());
