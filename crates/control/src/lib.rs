@@ -1,1 +1,23 @@
-//! control
+//! The control plane: who asks for what over HTTP, one folder per resource.
+//!
+//! ```text
+//!  Caller ──► rate ──► guard ──► handler ──► access::decide ──► one commit (state + event)
+//!             limit    endpoint  parse,      the law, pure      store; a conflict means someone
+//!                      table     convert                        was faster: load and decide again
+//! ```
+//!
+//! Everything that decides stands in `access`; everything that keeps stands in `store`. This crate
+//! carries one to the other. Who calls is put into the request by the daemon, as [`Caller`]; without
+//! it a call is [`Caller::Anonymous`]. Deliberately absent: sockets, TLS and the clock, which are the
+//! daemon's; and any state of its own, so that several daemons can share one store.
+
+mod caller;
+mod control;
+pub mod events;
+pub mod http;
+pub mod openapi;
+pub mod ping;
+
+pub use caller::Caller;
+pub use control::{Clock, Control, Parts};
+pub use http::{Failure, Routes};

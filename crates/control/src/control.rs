@@ -1,0 +1,86 @@
+//! The control plane's handle and what it is made of.
+
+use crate::http::{Limits, Meter};
+use ca::{Authorities, SealKey};
+use jiff::Timestamp;
+use std::sync::Arc;
+use store::Store;
+
+/// The daemon's clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a control plane is made of.
+pub struct Parts {
+    /// State, audit log, policy.
+    pub store: Store,
+    /// The certificate authorities.
+    pub authorities: Arc<Authorities>,
+    /// The key that seals secrets at rest.
+    pub seal: Arc<SealKey>,
+    /// The daemon's clock.
+    pub clock: Clock,
+    /// The cluster's name.
+    pub cluster: String,
+    /// Where clients reach the one port, as `host:port`.
+    pub public_addr: String,
+    /// How much one caller may ask for.
+    pub limits: Limits,
+    /// Counts calls for the diagnostic address.
+    pub meter: Arc<dyn Meter>,
+}
+
+/// The control plane. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    parts: Arc<Parts>,
+    pub(crate) gauges: Arc<crate::http::Gauges>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").field("cluster", &self.parts.cluster).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// A control plane of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let gauges = Arc::new(crate::http::Gauges::new(parts.limits));
+        Self { parts: Arc::new(parts), gauges }
+    }
+
+    /// The time now, by the daemon's clock.
+    pub fn now(&self) -> Timestamp {
+        (self.parts.clock)()
+    }
+
+    /// State, audit log, policy.
+    pub fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    /// The certificate authorities.
+    pub fn authorities(&self) -> &Arc<Authorities> {
+        &self.parts.authorities
+    }
+
+    /// The key that seals secrets at rest.
+    pub fn seal(&self) -> &SealKey {
+        &self.parts.seal
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.parts.cluster
+    }
+
+    /// Where clients reach the one port, as `host:port`.
+    pub fn public_addr(&self) -> &str {
+        &self.parts.public_addr
+    }
+
+    /// Counts calls for the diagnostic address.
+    pub(crate) fn meter(&self) -> &dyn Meter {
+        self.parts.meter.as_ref()
+    }
+}
