@@ -1,6 +1,10 @@
 //! Who calls.
 
-use access::identity::Identity;
+use access::{
+    identity::Identity,
+    request::{Actor, Channel},
+};
+use api::audit::NewEvent;
 use axum::extract::FromRequestParts;
 use http::request::Parts as Head;
 use std::{convert::Infallible, net::IpAddr};
@@ -23,13 +27,31 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The name that the audit log and the rate limit know the caller by.
-    pub fn name(&self, cluster: &str) -> String {
+    /// The name that the audit log and the rate limit know the caller by. No user can be called like
+    /// the two that are not users.
+    pub fn name(&self) -> String {
         match self {
-            Self::Admin { uid } => format!("admin@{cluster}({uid})"),
-            Self::Anonymous { peer: Some(peer) } => format!("anonymous@{peer}"),
-            Self::Anonymous { peer: None } => "anonymous".to_owned(),
+            Self::Admin { uid } => Actor::operator(*uid).author().to_string(),
+            Self::Anonymous { peer: Some(peer) } => format!("system:anonymous/{peer}"),
+            Self::Anonymous { peer: None } => "system:anonymous".to_owned(),
             Self::User(identity) => identity.user.to_string(),
+        }
+    }
+
+    /// The caller as the author of commands on requests; nobody, where nobody is known.
+    pub fn actor(&self, channel: Channel) -> Option<Actor> {
+        match self {
+            Self::Admin { uid } => Some(Actor::operator(*uid)),
+            Self::Anonymous { .. } => None,
+            Self::User(identity) => Some(Actor::user(identity, channel)),
+        }
+    }
+
+    /// The event with the caller as who did it, and the login it was done with.
+    pub fn sign(&self, event: NewEvent) -> NewEvent {
+        match self {
+            Self::Admin { .. } | Self::Anonymous { .. } => event.user(self.name()),
+            Self::User(identity) => event.user(&identity.user).login(identity.login),
         }
     }
 }

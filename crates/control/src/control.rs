@@ -1,18 +1,15 @@
 //! The control plane's handle and what it is made of.
 
-use crate::http::{Limits, Meter};
+use crate::http::{Limits, Meter, Routes};
 use ca::{Authorities, SealKey};
 use jiff::Timestamp;
 use std::sync::Arc;
-use store::Store;
 
 /// The daemon's clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a control plane is made of.
 pub struct Parts {
-    /// State, audit log, policy.
-    pub store: Store,
     /// The certificate authorities.
     pub authorities: Arc<Authorities>,
     /// The key that seals secrets at rest.
@@ -27,6 +24,12 @@ pub struct Parts {
     pub limits: Limits,
     /// Counts calls for the diagnostic address.
     pub meter: Arc<dyn Meter>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
 }
 
 /// The control plane. Cheap to clone.
@@ -54,11 +57,6 @@ impl Control {
         (self.parts.clock)()
     }
 
-    /// State, audit log, policy.
-    pub fn store(&self) -> &Store {
-        &self.parts.store
-    }
-
     /// The certificate authorities.
     pub fn authorities(&self) -> &Arc<Authorities> {
         &self.parts.authorities
@@ -77,6 +75,18 @@ impl Control {
     /// Where clients reach the one port, as `host:port`.
     pub fn public_addr(&self) -> &str {
         &self.parts.public_addr
+    }
+
+    /// The whole API as a router. The daemon puts a [`Caller`](crate::Caller) into the extensions of every request.
+    pub fn router(&self) -> axum::Router {
+        self.routes().finish()
+    }
+
+    /// Every handler on its endpoint. Rooms of this crate add themselves here, one line each.
+    pub(crate) fn routes(&self) -> Routes {
+        let routes = Routes::new(self);
+        let routes = crate::ping::routes(routes);
+        crate::openapi::routes(routes)
     }
 
     /// Counts calls for the diagnostic address.

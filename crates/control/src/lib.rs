@@ -13,7 +13,6 @@
 
 mod caller;
 mod control;
-pub mod events;
 pub mod http;
 pub mod openapi;
 pub mod ping;

@@ -6,16 +6,21 @@ use axum::Json;
 use std::collections::BTreeMap;
 use utoipa::PartialSchema as _;
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref,
-    RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+    Schema, SecurityRequirement,
     path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
     schema::{ArrayBuilder, SchemaType, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
+pub(crate) fn routes(routes: crate::Routes) -> crate::Routes {
+    routes.on(&endpoints::events::OPENAPI, show)
+}
+
 /// `GET /openapi.json`
-pub async fn show() -> Json<OpenApi> {
+async fn show() -> Json<OpenApi> {
     Json(document())
 }
 
@@ -25,7 +30,10 @@ pub fn document() -> OpenApi {
     collect(&Shape::of::<Problem>(), &mut schemas);
     let mut paths = PathsBuilder::new();
     for endpoint in endpoints::all() {
-        paths = paths.path(endpoint.path, PathItem::new(method(endpoint.method), operation(endpoint, &mut schemas)));
+        paths = paths.path(
+            endpoint.path,
+            PathItem::new(method(endpoint.method), operation(endpoint, &mut schemas)),
+        );
     }
     let mut components = ComponentsBuilder::new()
         .security_scheme("session", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The token of a login session. A client certificate of the identity authority does as well.")).build()));
@@ -60,9 +68,16 @@ fn operation(endpoint: &Endpoint, schemas: &mut BTreeMap<String, RefOr<Schema>>)
         .summary(Some(endpoint.summary))
         .description(Some(who(endpoint.auth)))
         .tag(tag(endpoint.path));
-    for name in endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+    for name in
+        endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    {
         operation = operation.parameter(
-            ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True).description(Some(format!("The {name}."))).schema(Some(text())),
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some(format!("The {name}.")))
+                .schema(Some(text())),
         );
     }
     for parameter in endpoint.query {
@@ -80,7 +95,10 @@ fn operation(endpoint: &Endpoint, schemas: &mut BTreeMap<String, RefOr<Schema>>)
         Body::Document(shape) | Body::Json(shape) => {
             let content = ContentBuilder::new().schema(Some(collect(&shape, schemas))).build();
             operation.request_body(Some(
-                RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build(),
+                RequestBodyBuilder::new()
+                    .content("application/json", content)
+                    .required(Some(Required::True))
+                    .build(),
             ))
         }
     };
@@ -98,28 +116,51 @@ fn operation(endpoint: &Endpoint, schemas: &mut BTreeMap<String, RefOr<Schema>>)
     operation.build()
 }
 
-fn answer(answer: &Answer, schemas: &mut BTreeMap<String, RefOr<Schema>>) -> (&'static str, Response) {
+fn answer(
+    answer: &Answer,
+    schemas: &mut BTreeMap<String, RefOr<Schema>>,
+) -> (&'static str, Response) {
     let with = |description: &str, media_type: &str, schema: RefOr<Schema>| {
-        ResponseBuilder::new().description(description).content(media_type, ContentBuilder::new().schema(Some(schema)).build()).build()
+        ResponseBuilder::new()
+            .description(description)
+            .content(media_type, ContentBuilder::new().schema(Some(schema)).build())
+            .build()
     };
     match answer {
-        Answer::AnyJson => {
-            ("200", with("What was asked for.", "application/json", ObjectBuilder::new().schema_type(Type::Object).into()))
-        }
+        Answer::AnyJson => (
+            "200",
+            with(
+                "What was asked for.",
+                "application/json",
+                ObjectBuilder::new().schema_type(Type::Object).into(),
+            ),
+        ),
         Answer::Bytes(media_type) => ("200", with("The bytes.", media_type, text())),
-        Answer::Empty => ("204", ResponseBuilder::new().description("Done; there is nothing to say.").build()),
+        Answer::Empty => {
+            ("204", ResponseBuilder::new().description("Done; there is nothing to say.").build())
+        }
         Answer::Events(shape) => {
             collect(shape, schemas);
-            let description = format!("Server-sent events, until either end closes; each `data` is a {}.", (shape.name)());
+            let description = format!(
+                "Server-sent events, until either end closes; each `data` is a {}.",
+                (shape.name)()
+            );
             ("200", with(&description, "text/event-stream", text()))
         }
-        Answer::Json(shape) => ("200", with("What was asked for.", "application/json", collect(shape, schemas))),
+        Answer::Json(shape) => {
+            ("200", with("What was asked for.", "application/json", collect(shape, schemas)))
+        }
         Answer::Page(shape) => {
             let item = collect(shape, schemas);
             let name = format!("{}Page", (shape.name)());
             let page = ObjectBuilder::new()
                 .property("items", ArrayBuilder::new().items(item).description(Some("The items.")))
-                .property("next", ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null])).description(Some("Where the next page begins; absent on the last page.")))
+                .property(
+                    "next",
+                    ObjectBuilder::new()
+                        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+                        .description(Some("Where the next page begins; absent on the last page.")),
+                )
                 .required("items");
             schemas.insert(name.clone(), page.into());
             ("200", with("A page.", "application/json", Ref::from_schema_name(name).into()))
@@ -182,7 +223,9 @@ fn who(auth: Auth) -> String {
     match auth {
         Auth::AdminSocket => "Only for the administrator on the daemon's host.".to_owned(),
         Auth::Public => "For anybody.".to_owned(),
-        Auth::Rule(resource, verb) => format!("Needs a role with a rule for `{}` on `{resource}`.", verb.as_str()),
+        Auth::Rule(resource, verb) => {
+            format!("Needs a role with a rule for `{}` on `{resource}`.", verb.as_str())
+        }
         Auth::User => "For whoever is logged in.".to_owned(),
     }
 }

@@ -41,7 +41,10 @@ impl<S: Sync> FromRequest<S> for Text {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        expect_type(&request, &["application/json", "application/yaml", "application/x-yaml", "text/yaml"])?;
+        expect_type(
+            &request,
+            &["application/json", "application/yaml", "application/x-yaml", "text/yaml"],
+        )?;
         let bytes = read(request, MAX_DOCUMENT).await?;
         match String::from_utf8(bytes.into()) {
             Ok(text) => Ok(Self(text)),
@@ -55,7 +58,8 @@ impl<S: Sync> FromRequest<S> for Text {
 
 fn malformed(path: String, error: &serde_json::Error) -> Failure {
     let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
+    let message =
+        text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
     Failure::fields(vec![FieldProblem {
         path,
         message,
@@ -75,11 +79,20 @@ fn expect_type(request: &Request, allowed: &[&str]) -> Result<(), Failure> {
     };
     let given = given.to_str().unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
-    if allowed.iter().any(|one| one.eq_ignore_ascii_case(essence)) { Ok(()) } else { Err(unsupported(allowed)) }
+    if allowed.iter().any(|one| one.eq_ignore_ascii_case(essence)) {
+        Ok(())
+    } else {
+        Err(unsupported(allowed))
+    }
 }
 
 fn unsupported(allowed: &[&str]) -> Failure {
-    Problem::new(415, "media_type", format!("the body's Content-Type must be {}", allowed.join(" or "))).into()
+    Problem::new(
+        415,
+        "media_type",
+        format!("the body's Content-Type must be {}", allowed.join(" or ")),
+    )
+    .into()
 }
 
 async fn read(request: Request, limit: usize) -> Result<Bytes, Failure> {
@@ -87,7 +100,8 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Failure> {
     match tokio::time::timeout(BODY_TIMEOUT, collect).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(Problem::new(413, "too_large", format!("the body is longer than {limit} bytes")).into())
+            Err(Problem::new(413, "too_large", format!("the body is longer than {limit} bytes"))
+                .into())
         }
         Ok(Err(_)) => Err(Problem::bad_request("the body ended early").into()),
         Err(_) => Err(Problem::new(408, "timeout", "the body took too long to arrive").into()),

@@ -48,7 +48,11 @@ impl Failure {
 
     /// One field is wrong.
     pub fn field(path: &str, message: impl std::fmt::Display) -> Self {
-        Self::fields(vec![FieldProblem { path: path.to_owned(), message: message.to_string(), ..FieldProblem::default() }])
+        Self::fields(vec![FieldProblem {
+            path: path.to_owned(),
+            message: message.to_string(),
+            ..FieldProblem::default()
+        }])
     }
 }
 
@@ -62,7 +66,9 @@ impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Conflict(_) => {
-                Problem::conflict("conflict", "someone else changed this in the meantime").hint("read it again, then try again").into()
+                Problem::conflict("conflict", "someone else changed this in the meantime")
+                    .hint("read it again, then try again")
+                    .into()
             }
             CommitError::Invalid(inner) => Problem::new(422, "too_large", inner.to_string()).into(),
             CommitError::LeaseEnded(_) => Self::internal(error),
@@ -83,9 +89,15 @@ impl From<ReadError> for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let problem = match &fault {
-            Fault::Full => Problem::new(507, "store.full", "the daemon's disk is full: nothing was changed")
-                .hint("tell your administrators to free some space"),
-            Fault::ReadOnly => Problem::new(503, "store.read_only", "the daemon cannot write its data: nothing was changed"),
+            Fault::Full => {
+                Problem::new(507, "store.full", "the daemon's disk is full: nothing was changed")
+                    .hint("tell your administrators to free some space")
+            }
+            Fault::ReadOnly => Problem::new(
+                503,
+                "store.read_only",
+                "the daemon cannot write its data: nothing was changed",
+            ),
             Fault::Closed => Problem::unavailable("the daemon is stopping"),
             Fault::Corrupt(_) | Fault::Io(_) => Problem::internal(),
         };

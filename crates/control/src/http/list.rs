@@ -21,17 +21,25 @@ impl<S: Sync> FromRequestParts<S> for List {
 
     async fn from_request_parts(head: &mut Head, _: &S) -> Result<Self, Failure> {
         let axum::extract::Query(pairs) =
-            axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&head.uri).map_err(|_| Problem::bad_request("the query cannot be read"))?;
-        let known: &[api::endpoints::Parameter] = head.extensions.get::<&'static api::endpoints::Endpoint>().map_or(&[], |e| e.query);
+            axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&head.uri)
+                .map_err(|_| Problem::bad_request("the query cannot be read"))?;
+        let known: &[api::endpoints::Parameter] =
+            head.extensions.get::<&'static api::endpoints::Endpoint>().map_or(&[], |e| e.query);
         let mut values = BTreeMap::new();
         let mut problems = Vec::new();
         if pairs.len() > MAX_PARAMETERS {
-            return Err(Problem::bad_request(format!("the query has more than {MAX_PARAMETERS} parameters")).into());
+            return Err(Problem::bad_request(format!(
+                "the query has more than {MAX_PARAMETERS} parameters"
+            ))
+            .into());
         }
         for (name, value) in pairs {
             if !known.iter().any(|parameter| parameter.name == name) {
                 let names: Vec<_> = known.iter().map(|parameter| parameter.name).collect();
-                problems.push(wrong(&name, format!("unknown parameter; known are: {}", names.join(", "))));
+                problems.push(wrong(
+                    &name,
+                    format!("unknown parameter; known are: {}", names.join(", ")),
+                ));
             } else if values.insert(name.clone(), value).is_some() {
                 problems.push(wrong(&name, "given twice".to_owned()));
             }
@@ -50,8 +58,14 @@ impl List {
     ///
     /// # Errors
     /// A problem that names the parameter.
-    pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, Failure> {
-        self.text(name).map(str::parse).transpose().map_err(|error: T::Err| Failure::field(name, error))
+    pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, Failure> {
+        self.text(name)
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: T::Err| Failure::field(name, error))
     }
 
     /// Whether a parameter is `true`; absent is false.
@@ -74,7 +88,9 @@ impl List {
         match self.text("limit").map(str::parse::<usize>) {
             None => Ok(DEFAULT_LIMIT),
             Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-            Some(_) => Err(Failure::field("limit", format!("expected a number from 1 to {MAX_LIMIT}"))),
+            Some(_) => {
+                Err(Failure::field("limit", format!("expected a number from 1 to {MAX_LIMIT}")))
+            }
         }
     }
 
@@ -84,7 +100,9 @@ impl List {
     /// Where the text cannot be a cursor of ours.
     pub fn cursor(&self) -> Result<Option<&str>, Failure> {
         match self.text("cursor") {
-            Some(cursor) if cursor.len() > MAX_CURSOR || !cursor.bytes().all(|b| b.is_ascii_graphic()) => {
+            Some(cursor)
+                if cursor.len() > MAX_CURSOR || !cursor.bytes().all(|b| b.is_ascii_graphic()) =>
+            {
                 Err(Failure::field("cursor", "this is no cursor of ours; begin without one"))
             }
             other => Ok(other),

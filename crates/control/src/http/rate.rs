@@ -68,13 +68,16 @@ impl Gauges {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = caller;
         if !buckets.contains_key(key) && buckets.len() >= MAX_CALLERS {
-            buckets.retain(|_, bucket| bucket.tokens + now.duration_since(bucket.seen).as_secs_f64() * rate < burst);
+            buckets.retain(|_, bucket| {
+                bucket.tokens + now.duration_since(bucket.seen).as_secs_f64() * rate < burst
+            });
             if buckets.len() >= MAX_CALLERS {
                 key = "";
             }
         }
         let bucket = buckets.entry(key.to_owned()).or_insert(Bucket { tokens: burst, seen: now });
-        bucket.tokens = (bucket.tokens + now.duration_since(bucket.seen).as_secs_f64() * rate).min(burst);
+        bucket.tokens =
+            (bucket.tokens + now.duration_since(bucket.seen).as_secs_f64() * rate).min(burst);
         bucket.seen = now;
         if bucket.tokens < 1.0 {
             return false;

@@ -32,7 +32,8 @@ impl Routes {
             Method::Post => routing::post(handler),
             Method::Put => routing::put(handler),
         };
-        let guarded = method.layer(middleware::from_fn_with_state((self.control.clone(), endpoint), guard::guard));
+        let guarded = method
+            .layer(middleware::from_fn_with_state((self.control.clone(), endpoint), guard::guard));
         self.router = self.router.route(endpoint.path, guarded);
         self.mounted.push(endpoint);
         self

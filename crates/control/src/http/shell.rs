@@ -74,7 +74,9 @@ async fn around(State(control): State<Control>, mut request: Request, next: Next
                 response.headers_mut().insert(name, value.clone());
             }
         }
-    } else if response.status().is_client_error() && response.headers().get(header::CONTENT_TYPE).is_none_or(is_text) {
+    } else if response.status().is_client_error()
+        && response.headers().get(header::CONTENT_TYPE).is_none_or(is_text)
+    {
         // A refusal of the framework's own: a parameter that is not UTF-8, a method it does not know.
         response = respond(from_framework(response.status()));
     }
@@ -100,15 +102,19 @@ fn from_framework(status: StatusCode) -> Problem {
 
 fn refuse_early(control: &Control, request: &Request) -> Option<Problem> {
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
-        return Some(Problem::new(414, "too_large", format!("the path is longer than {MAX_TARGET} bytes")));
+        return Some(Problem::new(
+            414,
+            "too_large",
+            format!("the path is longer than {MAX_TARGET} bytes"),
+        ));
     }
-    let caller = request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Anonymous { peer: None });
+    let caller =
+        request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Anonymous { peer: None });
     let known = match &caller {
         // The administrator on the host is never kept out by load.
         Caller::Admin { .. } => return None,
         Caller::Anonymous { .. } => Known::No,
         Caller::User(_) => Known::Yes,
     };
-    (!control.gauges.admit(&caller.name(control.cluster()), known)).then(Problem::too_many)
+    (!control.gauges.admit(&caller.name(), known)).then(Problem::too_many)
 }
-
