@@ -8,10 +8,12 @@
 //! line reads them, and neither learns here how the other works.
 
 pub mod audit;
+pub mod authority;
 pub mod cast;
 pub mod document;
 pub mod endpoints;
 pub mod lock;
+pub mod login;
 pub mod node;
 pub mod page;
 pub mod ping;
@@ -22,3 +24,4 @@ pub mod request;
 pub mod session;
 pub mod span;
 pub mod stream;
+pub mod user;

@@ -1,6 +1,48 @@
 //! Users, invites and tokens.
 
-use super::Endpoint;
+use super::{Auth, Endpoint, Verb};
+use crate::document::Written;
+use crate::user::{Invite, NewInvite, UserDocument};
+
+/// Lists users.
+pub const USER_LIST: Endpoint =
+    Endpoint::get("/v1/users", "listUsers", "List users", Auth::Rule("user", Verb::List))
+        .pages::<UserDocument>();
+/// Creates a user, who cannot log in before an invite.
+pub const USER_CREATE: Endpoint =
+    Endpoint::post("/v1/users", "createUser", "Create a user", Auth::Rule("user", Verb::Create))
+        .takes_document::<UserDocument>()
+        .answers::<Written>();
+/// Reads a user.
+pub const USER_SHOW: Endpoint =
+    Endpoint::get("/v1/users/{name}", "showUser", "Read a user", Auth::Rule("user", Verb::Read))
+        .answers::<UserDocument>();
+/// Writes a user.
+pub const USER_PUT: Endpoint = Endpoint::put(
+    "/v1/users/{name}",
+    "putUser",
+    "Create or replace a user",
+    Auth::Rule("user", Verb::Update),
+)
+.takes_document::<UserDocument>()
+.answers::<Written>();
+/// Removes a user, with password, second factor and logins.
+pub const USER_DELETE: Endpoint = Endpoint::delete(
+    "/v1/users/{name}",
+    "deleteUser",
+    "Remove a user and everything to log in with",
+    Auth::Rule("user", Verb::Delete),
+);
+/// Makes a one-time link; whatever the user logged in with before stops working.
+pub const USER_INVITE: Endpoint = Endpoint::post(
+    "/v1/users/{name}/invite",
+    "inviteUser",
+    "Make a one-time link to set password and second factor",
+    Auth::Rule("user", Verb::Update),
+)
+.takes::<NewInvite>()
+.answers::<Invite>();
 
 /// All of them.
-pub const ALL: &[Endpoint] = &[];
+pub const ALL: &[Endpoint] =
+    &[USER_LIST, USER_CREATE, USER_SHOW, USER_PUT, USER_DELETE, USER_INVITE];
