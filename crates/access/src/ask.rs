@@ -1,0 +1,100 @@
+//! What someone wants to do: the question that [`Policy::decide`](crate::policy::Policy::decide) answers.
+
+use crate::{
+    name::{Login, TargetName},
+    target::{TargetId, TargetKind},
+};
+use core::fmt;
+
+/// One wish: this target, in this way.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ask {
+    /// What is to be reached.
+    pub target: TargetId,
+    /// How.
+    pub action: Action,
+}
+
+/// The way a target is used. What is `None` was not said, and is not asked about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Opening an application.
+    App {
+        /// The cloud role to take, for cloud consoles.
+        aws_role_arn: Option<Box<str>>,
+    },
+    /// Connecting to a database.
+    Db {
+        /// The database user.
+        user: Option<Box<str>>,
+        /// The database within the server.
+        name: Option<Box<str>>,
+    },
+    /// Opening a desktop.
+    Desktop {
+        /// The Windows account.
+        login: Login,
+    },
+    /// One call to a Kubernetes API.
+    Kube {
+        /// The user to act as, when the client chose one.
+        user: Option<Box<str>>,
+        /// The groups to act as; empty takes all that are allowed.
+        groups: Vec<Box<str>>,
+        /// What is touched; `None` for calls that name no resource, such as discovery.
+        resource: Option<KubeCall>,
+    },
+    /// Logging in to a host.
+    Ssh {
+        /// The account on the host.
+        login: Login,
+    },
+}
+
+/// What a Kubernetes call touches.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KubeCall {
+    /// The kind as role documents write it: `pod` up to role version 7, `pods` from 8.
+    pub kind: Box<str>,
+    /// The API group, empty for the core group.
+    pub api_group: Box<str>,
+    /// The namespace, `None` for what stands outside any.
+    pub namespace: Option<Box<str>>,
+    /// The object's name, empty for a whole collection.
+    pub name: Box<str>,
+    /// The verb: `get`, `list`, `delete`. Empty is a mistake of the caller and matches nothing.
+    pub verb: Box<str>,
+}
+
+impl Ask {
+    /// Logging in to the host `target` as `login`.
+    #[must_use]
+    pub const fn ssh(target: TargetName, login: Login) -> Self {
+        Self {
+            target: TargetId { kind: TargetKind::Node, name: target },
+            action: Action::Ssh { login },
+        }
+    }
+}
+
+impl Action {
+    /// The account the action takes on the target, where it names one.
+    #[must_use]
+    pub fn login(&self) -> Option<&str> {
+        match self {
+            Self::App { .. } => None,
+            Self::Db { user, .. } | Self::Kube { user, .. } => user.as_deref(),
+            Self::Desktop { login } | Self::Ssh { login } => Some(login.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Ask {
+    /// `root@db-box`, as people write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.action.login() {
+            Some(login) => write!(f, "{login}@{}", self.target.name),
+            None => write!(f, "{}", self.target.name),
+        }
+    }
+}
