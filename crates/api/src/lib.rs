@@ -9,12 +9,14 @@
 
 pub mod audit;
 pub mod authority;
+pub mod bundle;
 pub mod cast;
 pub mod document;
 pub mod endpoints;
 pub mod lock;
 pub mod login;
 pub mod node;
+pub mod note;
 pub mod page;
 pub mod ping;
 pub mod problem;

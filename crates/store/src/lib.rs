@@ -1,7 +1,23 @@
 //! State, outbox, audit log and recordings on SQLite; the only room that knows SQL.
+//!
+//! ```text
+//!   commit(changes, events) ──► state.db ──outbox──► audit.db      one data directory, 0700,
+//!                                  │ watch                         one daemon
+//!                                  └──► policy snapshot, followers
+//! ```
+//!
+//! Deliberately absent: reading on a hot path. Whoever decides, decides on the snapshot of [`Store::policy`], which the
+//! watch keeps up to date.
 
+pub mod audit;
 pub mod conformance;
+mod directory;
 pub mod kv;
 mod outbox;
 pub mod recording;
+pub mod secrets;
 pub mod sqlite;
+mod store;
+
+pub use kv::{Absent, Clock, Commit, CommitError, Entry, Fault, Kv, Range, ReadError, Revision};
+pub use store::{OpenError, Options, Store};

@@ -27,13 +27,15 @@ use crate::kv::{
 mod apply;
 mod fault;
 mod lease;
+mod pool;
 mod reader;
 mod recent;
 mod schema;
 mod writer;
 
-pub(crate) use fault::fault;
-pub(crate) use schema::{Schema, open_reader, open_writer};
+pub(crate) use lease::micros;
+pub(crate) use pool::Pool;
+pub(crate) use schema::{Schema, backup, open_writer};
 
 use reader::Readers;
 use recent::{Recent, RecentWatch};
@@ -45,11 +47,10 @@ pub struct SqliteKv {
     queue: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
     room: Arc<Semaphore>,
     commits: Arc<Semaphore>,
-    readers: Arc<Readers>,
+    readers: Readers,
     recent: Arc<Recent>,
     head: watch::Receiver<Revision>,
     writer: std::sync::Mutex<Option<thread::JoinHandle<()>>>,
-    clock: Clock,
 }
 
 impl fmt::Debug for SqliteKv {
@@ -97,11 +98,10 @@ impl SqliteKv {
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, Fault> {
         let connection = open_writer(path, Schema::State)?;
         let state = writer::State::load(&connection)?;
-        let readers = Arc::new(Readers::open(path, options.readers, Arc::clone(&options.clock))?);
+        let readers = Readers::open(path, options.readers, Arc::clone(&options.clock))?;
         let (head_sender, head) = watch::channel(state.head);
-        let recent = Arc::new(Recent::new(state.head));
+        let recent = Arc::new(Recent::new(state.head, state.compacted));
         let (queue, jobs) = mpsc::channel();
-        let clock = Arc::clone(&options.clock);
         let writer =
             writer::Writer::new(connection, state, options, jobs, Arc::clone(&recent), head_sender);
         let writer = thread::Builder::new()
@@ -117,13 +117,7 @@ impl SqliteKv {
             recent,
             head,
             writer: std::sync::Mutex::new(Some(writer)),
-            clock,
         })
-    }
-
-    /// The clock that ends leases.
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
     }
 
     /// Follows the revision of the last commit.
@@ -200,7 +194,7 @@ impl Kv for SqliteKv {
             after,
             self.head.clone(),
             Arc::clone(&self.recent),
-            Arc::clone(&self.readers),
+            self.readers.clone(),
         ))
     }
 

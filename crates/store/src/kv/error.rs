@@ -62,6 +62,9 @@ pub enum InvalidInput {
     /// Too many keys at once.
     #[error("{0} keys were asked for at once, more than {max}", max = limits::RANGE_ENTRIES)]
     Keys(usize),
+    /// Too many keys to remove at once.
+    #[error("a commit would remove {0} keys, more than {max}", max = limits::DELETED_KEYS)]
+    Deletes(usize),
     /// The lease is not longer than nothing, or too long.
     #[error("a lease must last between 1 ns and {max} s", max = limits::LEASE_SECONDS)]
     Lease,

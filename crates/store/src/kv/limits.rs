@@ -6,6 +6,8 @@ pub const KEY_BYTES: usize = 512;
 pub const VALUE_BYTES: usize = 1 << 20;
 /// Compares, puts and deletes in one commit.
 pub const COMMIT_OPERATIONS: usize = 256;
+/// Keys that one commit may remove by prefix.
+pub const DELETED_KEYS: usize = 10_000;
 /// Events in one commit.
 pub const COMMIT_EVENTS: usize = 1024;
 /// Bytes of all keys, values and events of one commit: 8 MiB.

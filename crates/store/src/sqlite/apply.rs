@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::lease;
-use crate::kv::{Change, Commit, CommitError, Expect, Fault, LeaseId, OUTBOX, Op, Revision};
+use crate::kv::{
+    Change, Commit, CommitError, Expect, Fault, InvalidInput, LeaseId, OUTBOX, Op, Revision, limits,
+};
 use crate::outbox;
 
 /// Writes inside one transaction, and what watchers will be told when it is through.
@@ -46,6 +48,7 @@ impl<'a> Applying<'a> {
         if let Some(lease) = commit.lease {
             lease::check_room(self.tx, lease, self.now)?;
         }
+        self.check_deletes(commit)?;
         let next = Revision(self.revision.0 + 1);
         let mut changed: BTreeMap<Arc<str>, Option<Bytes>> = BTreeMap::new();
         for op in &commit.ops {
@@ -94,6 +97,24 @@ impl<'a> Applying<'a> {
             }
         }
         Ok(any)
+    }
+
+    /// Refuses to remove more keys at once than one revision of the log should hold.
+    fn check_deletes(&self, commit: &Commit) -> Result<(), CommitError> {
+        let mut keys = 0;
+        for op in &commit.ops {
+            if let Op::DeleteRange { from, to } = op
+                && !from.starts_with(OUTBOX)
+            {
+                let count: i64 = self
+                    .tx
+                    .prepare_cached("SELECT count(*) FROM entry WHERE key >= ?1 AND key < ?2")
+                    .and_then(|mut statement| statement.query_row([from, to], |row| row.get(0)))
+                    .map_err(Fault::from)?;
+                keys += usize::try_from(count).unwrap_or(usize::MAX);
+            }
+        }
+        if keys > limits::DELETED_KEYS { Err(InvalidInput::Deletes(keys).into()) } else { Ok(()) }
     }
 
     fn revision_of(&self, key: &str) -> Result<Option<Revision>, Fault> {

@@ -5,7 +5,7 @@ use rusqlite::ErrorCode;
 use crate::kv::Fault;
 
 /// Sorts an error of SQLite by what someone can do about it.
-pub(crate) fn fault(error: rusqlite::Error) -> Fault {
+fn fault(error: rusqlite::Error) -> Fault {
     let Some(code) = error.sqlite_error_code() else {
         return Fault::Io(error.to_string());
     };

@@ -1,27 +1,23 @@
-//! Connections that read, several at a time, each from a snapshot.
+//! Reading keys and the change log.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
-use tokio::sync::Semaphore;
+use rusqlite::{OptionalExtension as _, Row, Transaction};
 
-use super::{lease, open_reader};
+use super::{Pool, micros};
 use crate::kv::{Change, Clock, Entry, Fault, LeaseId, Page, Range, Revision, limits};
 
-/// A pool of connections. Whoever finds none free waits.
+/// Connections that read, and the clock that says which leases are over.
+#[derive(Clone)]
 pub(super) struct Readers {
-    idle: Mutex<Vec<Connection>>,
-    free: Arc<Semaphore>,
+    pool: Pool,
     clock: Clock,
 }
 
 impl std::fmt::Debug for Readers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Readers")
-            .field("free", &self.free.available_permits())
-            .finish_non_exhaustive()
+        f.debug_struct("Readers").field("pool", &self.pool).finish_non_exhaustive()
     }
 }
 
@@ -33,39 +29,21 @@ pub(super) struct Reader<'a> {
 
 impl Readers {
     pub(super) fn open(path: &Path, connections: usize, clock: Clock) -> Result<Self, Fault> {
-        let connections = connections.max(1);
-        let idle = (0..connections).map(|_| open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { idle: Mutex::new(idle), free: Arc::new(Semaphore::new(connections)), clock })
+        Ok(Self { pool: Pool::open(path, connections)?, clock })
     }
 
-    /// Reads on a thread that may block.
+    /// Reads on a thread that may block, from one snapshot.
     pub(super) async fn with<T: Send + 'static>(
-        self: &Arc<Self>,
+        &self,
         read: impl FnOnce(&Reader<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| Fault::Closed)?;
-        let readers = Arc::clone(self);
-        let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let taken = readers.idle.lock().map_err(|_| Fault::Closed)?.pop();
-            let mut connection = taken.ok_or(Fault::Closed)?;
-            let now = lease::micros((readers.clock)());
-            let result = match connection.transaction() {
-                Ok(tx) => read(&Reader { tx, now }),
-                Err(error) => Err(error.into()),
-            };
-            readers.idle.lock().map_err(|_| Fault::Closed)?.push(connection);
-            result
-        });
-        task.await.map_err(|_| Fault::Closed)?
+        let now = micros((self.clock)());
+        self.pool.with(move |connection| read(&Reader { tx: connection.transaction()?, now })).await
     }
 
     /// Closes what is idle, and refuses whoever comes later.
     pub(super) fn close(&self) {
-        self.free.close();
-        if let Ok(mut idle) = self.idle.lock() {
-            idle.clear();
-        }
+        self.pool.close();
     }
 }
 

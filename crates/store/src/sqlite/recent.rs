@@ -36,14 +36,8 @@ fn size(change: &Change) -> usize {
 }
 
 impl Recent {
-    pub(super) fn new(head: Revision) -> Self {
-        Self(Mutex::new(Ring {
-            changes: VecDeque::new(),
-            bytes: 0,
-            floor: head,
-            head,
-            compacted: Revision::ZERO,
-        }))
+    pub(super) fn new(head: Revision, compacted: Revision) -> Self {
+        Self(Mutex::new(Ring { changes: VecDeque::new(), bytes: 0, floor: head, head, compacted }))
     }
 
     pub(super) fn publish(&self, head: Revision, compacted: Revision, changes: Vec<Change>) {
@@ -90,7 +84,7 @@ pub(super) struct RecentWatch {
     at: Revision,
     head: watch::Receiver<Revision>,
     recent: Arc<Recent>,
-    readers: Arc<Readers>,
+    readers: Readers,
 }
 
 impl RecentWatch {
@@ -99,7 +93,7 @@ impl RecentWatch {
         at: Revision,
         head: watch::Receiver<Revision>,
         recent: Arc<Recent>,
-        readers: Arc<Readers>,
+        readers: Readers,
     ) -> Self {
         Self { prefixes, at, head, recent, readers }
     }

@@ -50,6 +50,8 @@ const STATE: &str = "
 ";
 
 /// `event.leaf` is what is hashed; the columns beside it are there to be searched, and verified against it.
+/// `mention` finds everything that belongs to a request: events that name it, and all events of sessions opened under
+/// it (`session_request`).
 /// `node.id` is the stored-hash index of RFC 6962's tree, as `tlog_tiles` counts it. The triggers are a seat belt for
 /// people with a shell; the hashes are what proves.
 const AUDIT: &str = "
@@ -64,7 +66,10 @@ const AUDIT: &str = "
     CREATE INDEX event_code ON event (code, seq);
     CREATE INDEX event_user ON event (user, seq) WHERE user IS NOT NULL;
     CREATE INDEX event_session ON event (session, seq) WHERE session IS NOT NULL;
-    CREATE INDEX event_request ON event (request, seq) WHERE request IS NOT NULL;
+    CREATE TABLE mention (request TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (request, seq)) WITHOUT ROWID, STRICT;
+    CREATE TABLE session_request (
+        session TEXT NOT NULL, request TEXT NOT NULL, PRIMARY KEY (session, request)
+    ) WITHOUT ROWID, STRICT;
     CREATE TABLE node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
     CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, time INTEGER NOT NULL, note TEXT NOT NULL) STRICT;
     CREATE TABLE drained (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT NULL) STRICT;
@@ -93,7 +98,14 @@ pub(crate) fn open_writer(path: &Path, schema: Schema) -> Result<Connection, Fau
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Fault::Io(format!(
+            "`{}` cannot have a write-ahead log: put the data directory on a local disk",
+            path.display()
+        )));
+    }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", 2000)?;

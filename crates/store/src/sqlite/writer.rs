@@ -84,7 +84,7 @@ impl Answered {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct State {
     pub(super) head: Revision,
-    compacted: Revision,
+    pub(super) compacted: Revision,
     next_lease_end: Option<i64>,
 }
 
@@ -147,7 +147,7 @@ impl Writer {
             self.write(&mut group);
         }
         // Leave one file behind, as small as it can be; if that fails, the next start recovers.
-        let _ = self.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
     /// The next job; `None` when it is time to look at the leases.

@@ -1,0 +1,300 @@
+//! The store as a whole: one data directory, and everything that lives in it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use api::audit::NewEvent;
+use jiff::SignedDuration;
+use tokio::sync::watch;
+
+use crate::audit::{Audit, AuditError};
+use crate::directory::Directory;
+use crate::kv::{
+    Clock, Commit, CommitError, Entry, Fault, Kv, LeaseId, Page, Range, ReadError, Revision, Watch,
+    limits,
+};
+use crate::outbox::{self, Drained};
+use crate::secrets::Secrets;
+use crate::sqlite::{self, SqliteKv, SqliteOptions};
+
+const STATE: &str = "state.db";
+const AUDIT: &str = "audit.db";
+
+/// How a [`Store`] is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// The daemon's clock.
+    pub clock: Clock,
+    /// How many revisions the change log keeps.
+    pub log_revisions: u64,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("log_revisions", &self.log_revisions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// The usual numbers, with this clock.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, log_revisions: limits::LOG_REVISIONS }
+    }
+}
+
+/// Why a data directory cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file or the directory cannot be used.
+    #[error("cannot use `{}`", path.display())]
+    Directory {
+        /// This one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The path is something else.
+    #[error("`{}` is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    /// Others than its owner can read it.
+    #[error("`{}` can be read by its group or by others (mode {mode:04o}): run `chmod {wanted:04o} {}`", path.display(), path.display())]
+    Readable {
+        /// This file or directory.
+        path: PathBuf,
+        /// What it is.
+        mode: u32,
+        /// What it must be.
+        wanted: u32,
+    },
+    /// Another daemon runs on it.
+    #[error("another daemon{} uses this data directory (`{}` is locked)", holder.map_or(String::new(), |pid| format!(" (process {pid})")), path.display())]
+    InUse {
+        /// The lock.
+        path: PathBuf,
+        /// The other's process id, if it can be read.
+        holder: Option<u32>,
+    },
+    /// The database cannot be used.
+    #[error("cannot open `{}`", path.display())]
+    Database {
+        /// This file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Fault,
+    },
+    /// State could not be read.
+    #[error("cannot read the stored state")]
+    State(#[from] ReadError),
+    /// State could not be written.
+    #[error("cannot write to the store")]
+    Write(#[from] CommitError),
+}
+
+/// Everything that must not be lost. A clone is the same store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    directory: Directory,
+    kv: Arc<SqliteKv>,
+    audit: Audit,
+    drained: watch::Receiver<Drained>,
+    drainer: std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Store {
+    /// Opens a data directory, or makes it.
+    ///
+    /// # Errors
+    /// When the directory is not private, not writable, used by another daemon, or damaged.
+    pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        let dir = dir.to_owned();
+        let opening = tokio::task::spawn_blocking(move || {
+            let directory = Directory::open(&dir)?;
+            let path = directory.file(STATE)?;
+            let mut how = SqliteOptions::new(Arc::clone(&options.clock));
+            how.log_revisions = options.log_revisions;
+            let kv = SqliteKv::open(&path, how)
+                .map_err(|source| OpenError::Database { path, source })?;
+            let path = directory.file(AUDIT)?;
+            let audit = Audit::open(&path, options.clock)
+                .map_err(|source| OpenError::Database { path, source })?;
+            Ok::<_, OpenError>((directory, kv, audit))
+        });
+        let (directory, kv, audit) =
+            opening.await.map_err(|_| ReadError::Fault(Fault::Closed))??;
+        let kv = Arc::new(kv);
+        // After a restore the log may know later revisions than the state: they must not be given again, or the
+        // events of new commits would look as if they had been moved already.
+        if let Some(seen) = audit.last_revision().await.map_err(ReadError::from)? {
+            kv.advance(seen).await?;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let (drained, drainer) =
+            outbox::spawn(Arc::<SqliteKv>::clone(&kv), audit.clone(), kv.head(), stopped);
+        audit.follow(kv.head(), drained.clone());
+        let drainer = std::sync::Mutex::new(Some(drainer));
+        Ok(Self { inner: Arc::new(Inner { directory, kv, audit, drained, drainer, stop }) })
+    }
+
+    /// Makes all of the commit happen, durably, with its events, or nothing of it.
+    ///
+    /// Waits while too much is queued, or while too many events wait for the audit log. Once it was first polled, the
+    /// commit may happen even if the answer is not waited for.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] when someone was faster; see [`CommitError`].
+    pub async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
+        if !commit.events.is_empty() {
+            outbox::room(self.inner.drained.clone(), self.inner.kv.revision()).await?;
+        }
+        self.inner.kv.commit(commit).await
+    }
+
+    /// Writes events that change no state. Durable when it returns; waits when the log cannot follow.
+    ///
+    /// # Errors
+    /// See [`CommitError`]. What could not be recorded must not happen.
+    pub async fn record(&self, events: Vec<NewEvent>) -> Result<(), CommitError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.commit(Commit::new().events(events)).await.map(|_| ())
+    }
+
+    /// The last revision committed.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.inner.kv.revision()
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn load(&self, key: impl Into<String>) -> Result<Option<Entry>, ReadError> {
+        Ok(self.inner.kv.fetch(vec![key.into()]).await?.pop().flatten())
+    }
+
+    /// Several entries, in the order asked, from one snapshot.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn fetch(&self, keys: Vec<String>) -> Result<Vec<Option<Entry>>, ReadError> {
+        self.inner.kv.fetch(keys).await
+    }
+
+    /// A page of keys, in order.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn range(&self, range: Range) -> Result<Page, ReadError> {
+        self.inner.kv.range(range).await
+    }
+
+    /// The changes after a revision of keys that begin with any of these prefixes.
+    #[must_use]
+    pub fn watch(&self, prefixes: &[&str], after: Revision) -> Watch {
+        self.inner.kv.watch(prefixes.iter().map(|&prefix| prefix.to_owned()).collect(), after)
+    }
+
+    /// A lease that ends after `ttl` unless it is kept: give it to [`Commit::lease`].
+    ///
+    /// # Errors
+    /// See [`CommitError`].
+    pub async fn lease(&self, ttl: SignedDuration) -> Result<LeaseId, CommitError> {
+        self.inner.kv.lease(ttl).await
+    }
+
+    /// Lets a lease end `ttl` from now instead.
+    ///
+    /// # Errors
+    /// [`CommitError::LeaseEnded`] when it is over.
+    pub async fn keep(&self, lease: LeaseId, ttl: SignedDuration) -> Result<(), CommitError> {
+        self.inner.kv.keep(lease, ttl).await
+    }
+
+    /// Ends a lease and removes its keys.
+    ///
+    /// # Errors
+    /// [`CommitError::LeaseEnded`] when it is over.
+    pub async fn end_lease(&self, lease: LeaseId) -> Result<(), CommitError> {
+        self.inner.kv.end_lease(lease).await
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.inner.audit
+    }
+
+    /// Sealed bytes by name.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        Secrets::new(self.clone())
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.inner.directory.path()
+    }
+
+    /// Copies state and audit log, in use, into a directory that is made with mode 0700 and must not exist.
+    ///
+    /// Start a daemon on the copy to restore. The state is copied first, so the copied log knows at least what the
+    /// copied state knows. Recordings are files that never change: copy them with any tool.
+    ///
+    /// # Errors
+    /// When the directory exists, or the copy cannot be written.
+    pub async fn backup(&self, to: &Path) -> Result<(), OpenError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(to)
+            .map_err(|source| OpenError::Directory { path: to.to_owned(), source })?;
+        let copy = Directory::open(to)?;
+        for (name, from) in
+            [(STATE, self.directory().join(STATE)), (AUDIT, self.directory().join(AUDIT))]
+        {
+            let path = copy.file(name)?;
+            let target = path.clone();
+            let copied = tokio::task::spawn_blocking(move || sqlite::backup(&from, &target)).await;
+            copied
+                .map_err(|_| Fault::Closed)
+                .and_then(|copied| copied)
+                .map_err(|source| OpenError::Database { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// Finishes what was asked, moves every event into the audit log, signs a last checkpoint if there is a signer,
+    /// and closes the files. Every clone of the store is closed with it.
+    ///
+    /// # Errors
+    /// When the last checkpoint cannot be written; the store is closed nevertheless.
+    pub async fn close(&self) -> Result<(), AuditError> {
+        self.inner.stop.send_replace(true);
+        let drainer = self.inner.drainer.lock().ok().and_then(|mut drainer| drainer.take());
+        if let Some(drainer) = drainer {
+            let _ = drainer.await;
+        }
+        let signed = match self.inner.audit.checkpoint_if_signed().await {
+            Ok(_) | Err(AuditError::NoSigner) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.inner.kv.close().await;
+        self.inner.audit.close().await;
+        self.inner.directory.release();
+        signed
+    }
+}

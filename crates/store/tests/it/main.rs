@@ -1,0 +1,7 @@
+//! The store from outside: one binary, a module per story.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod house;
+
+mod log;
