@@ -28,6 +28,9 @@ const DEVICE: &str = "countersign:device";
 const MAX_DER: usize = 16 * 1024;
 /// ecdsa-with-SHA256 (RFC 5758 section 3.2): what our authorities sign with.
 const ECDSA_WITH_SHA256: &str = "1.2.840.10045.4.3.2";
+const ECDSA_WITH_SHA256_DER: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
+/// Tag and length of a certificate of 256 to 65535 bytes, as all of ours are.
+const OUTER_HEADER: usize = 4;
 
 /// A TLS identity just signed.
 #[derive(Clone, Debug)]
@@ -85,7 +88,7 @@ impl Authorities {
             return Err(malformed("bytes behind the certificate"));
         }
         let ring = self.ring();
-        signed_by_one_of(ring.tls.trusted(), &certificate)?;
+        signed_by_one_of(ring.tls.trusted(), &certificate, der)?;
         let validity = certificate.validity();
         let at = |time: x509_parser::time::ASN1Time| {
             Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX)
@@ -118,6 +121,7 @@ impl Authorities {
 fn signed_by_one_of<'a>(
     mut authorities: impl Iterator<Item = &'a X509Authority>,
     certificate: &X509Certificate<'_>,
+    der: &[u8],
 ) -> Result<(), CertError> {
     let issuer = authorities
         .find(|authority| {
@@ -125,10 +129,13 @@ fn signed_by_one_of<'a>(
                 .is_ok_and(|(_, ca)| ca.subject().as_raw() == certificate.issuer().as_raw())
         })
         .ok_or(CertError::UnknownAuthority)?;
-    // Both places name the algorithm, and must agree (RFC 5280 section 4.1.1.2).
-    let algorithm = &certificate.signature_algorithm;
-    if algorithm != &certificate.tbs_certificate.signature
-        || algorithm.algorithm.to_id_string() != ECDSA_WITH_SHA256
+    // The algorithm is named inside and outside of what is signed, and both must agree (RFC 5280
+    // section 4.1.1.2). The outside one is compared as bytes: a lenient reading would let a
+    // certificate be changed without its signature.
+    let outside = der.get(OUTER_HEADER + certificate.tbs_certificate.as_ref().len()..);
+    let algorithm = &certificate.tbs_certificate.signature;
+    if algorithm.algorithm.to_id_string() != ECDSA_WITH_SHA256
+        || outside.is_none_or(|outside| !outside.starts_with(ECDSA_WITH_SHA256_DER))
         || certificate.signature_value.unused_bits != 0
     {
         return Err(CertError::Signature);
