@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 /// One authority, in `GET /v1/auth/export`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct AuthorityView {
-    /// `ssh-user`, `ssh-host`, `x509-identity`, `db-client` …
+    /// `database`, `ssh-host`, `ssh-identity`, `ssh-user` or `tls`.
     pub kind: String,
-    /// `active` signs; `trusted` is believed only.
+    /// `active` signs; `next` and `previous` are believed only.
     pub generation: String,
     /// The public part: an `authorized_keys` line, or a certificate in PEM.
     pub public: String,
@@ -25,7 +25,8 @@ pub struct AuthorityView {
 pub struct Rotation {
     /// Which authority, as `kind` shows it.
     pub kind: String,
-    /// `begin`: make the next generation, trusted; `switch`: it signs; `finish`: the old one is forgotten.
+    /// `begin`: make the next generation, trusted; `switch`: it signs; `finish`: the old one is forgotten;
+    /// `undo`: the last step is taken back.
     pub step: String,
 }
 

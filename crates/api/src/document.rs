@@ -191,7 +191,9 @@ fn one(part: &str, line: u64) -> Result<Document, Vec<FieldProblem>> {
     match kind {
         Kind::Lock => drop(typed_at::<crate::lock::LockDocument>(part, line)?),
         Kind::Node => drop(typed_at::<crate::node::NodeDocument>(part, line)?),
-        Kind::AccessMonitoringRule | Kind::Role | Kind::Token | Kind::User => {}
+        Kind::Token => drop(typed_at::<crate::token::TokenDocument>(part, line)?),
+        Kind::User => drop(typed_at::<crate::user::UserDocument>(part, line)?),
+        Kind::AccessMonitoringRule | Kind::Role => {}
     }
     Ok(Document { kind, name: head.metadata.name, line, text: part.to_owned(), value })
 }

@@ -26,4 +26,5 @@ pub mod request;
 pub mod session;
 pub mod span;
 pub mod stream;
+pub mod token;
 pub mod user;

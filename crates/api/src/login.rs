@@ -167,3 +167,68 @@ pub struct MfaView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub used: Option<Timestamp>,
 }
+
+/// Body of `POST /v1/login/web`: a login for a browser, which has no keys.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebLogin {
+    /// Who.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// The code of the second factor: six digits (RFC 6238).
+    pub totp: String,
+}
+
+impl fmt::Debug for WebLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebLogin").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Answer of `POST /v1/login/web`.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct WebLoginAnswer {
+    /// Who is logged in.
+    pub user: String,
+    /// The id of the login.
+    pub login: String,
+    /// The session token, for `Authorization: Bearer`. Shown once; only its hash is kept.
+    pub session_token: String,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Timestamp,
+}
+
+impl fmt::Debug for WebLoginAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebLoginAnswer")
+            .field("user", &self.user)
+            .field("login", &self.login)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One login of a user, in `GET /v1/logins`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct LoginView {
+    /// Its id.
+    pub login: String,
+    /// Who.
+    pub user: String,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Timestamp,
+    /// From which address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// How: `password`, `invite`, `web`, `signed` (by an administrator) or `token`.
+    pub how: String,
+    /// Whether a second factor was given.
+    pub mfa: bool,
+    /// Whether it is the one asking.
+    pub current: bool,
+}

@@ -93,7 +93,7 @@ pub enum Step {
     /// Forget the previous key: what it signed is worth nothing from now on.
     Finish,
     /// Make the next key and trust it.
-    Prepare,
+    Begin,
     /// Let the next key sign.
     Switch,
     /// Take the last step back.
@@ -104,7 +104,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Finish => "finish",
-            Self::Prepare => "prepare",
+            Self::Begin => "begin",
             Self::Switch => "switch",
             Self::Undo => "undo",
         })
@@ -115,10 +115,10 @@ impl FromStr for Step {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        [Self::Finish, Self::Prepare, Self::Switch, Self::Undo]
+        [Self::Finish, Self::Begin, Self::Switch, Self::Undo]
             .into_iter()
             .find(|step| step.to_string() == name)
-            .ok_or(UnknownName { what: "step", known: "prepare, switch, finish, undo" })
+            .ok_or(UnknownName { what: "step", known: "begin, switch, finish, undo" })
     }
 }
 
@@ -135,7 +135,7 @@ pub struct UnknownName {
 pub enum RotateError {
     /// The step does not follow from where the rotation is.
     #[error(
-        "the rotation is {phase}, so `{step}` cannot come now; the order is prepare, switch, finish"
+        "the rotation is {phase}, so `{step}` cannot come now; the order is begin, switch, finish"
     )]
     Order {
         /// Where it is.

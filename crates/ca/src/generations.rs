@@ -1,7 +1,7 @@
 //! The generations of one authority, and how one follows another.
 //!
 //! ```text
-//!            prepare                 switch                 finish
+//!            begin                   switch                 finish
 //!   Steady ──────────► Prepared ──────────────► Switched ──────────► Steady
 //!                      next is trusted,         next signs,          previous is
 //!                      not yet signing          previous trusted     forgotten
@@ -48,7 +48,7 @@ impl<K: Clone> Generations<K> {
         RotateError: From<E>,
     {
         match (self.phase(), step) {
-            (Phase::Steady, Step::Prepare) => self.next = Some(fresh()?),
+            (Phase::Steady, Step::Begin) => self.next = Some(fresh()?),
             (Phase::Prepared, Step::Switch) => {
                 if let Some(next) = self.next.take() {
                     self.previous = Some(std::mem::replace(&mut self.active, next));
@@ -62,8 +62,8 @@ impl<K: Clone> Generations<K> {
                 }
             }
             (phase @ Phase::Steady, step @ (Step::Switch | Step::Finish | Step::Undo))
-            | (phase @ Phase::Prepared, step @ (Step::Prepare | Step::Finish))
-            | (phase @ Phase::Switched, step @ (Step::Prepare | Step::Switch)) => {
+            | (phase @ Phase::Prepared, step @ (Step::Begin | Step::Finish))
+            | (phase @ Phase::Switched, step @ (Step::Begin | Step::Switch)) => {
                 return Err(RotateError::Order { phase, step });
             }
         }

@@ -12,12 +12,12 @@ pub const EXPORT: Endpoint = Endpoint::get(
     Auth::User,
 )
 .pages::<AuthorityView>();
-/// Identity files for automation.
+/// Identity files for automation. Only on the daemon's host: whoever may sign may be anybody.
 pub const SIGN: Endpoint = Endpoint::post(
     "/v1/auth/sign",
     "signIdentity",
     "Sign certificates for a user, for automation",
-    Auth::Rule("cert_authority", Verb::Create),
+    Auth::AdminSocket,
 )
 .takes::<SignIdentity>()
 .answers::<LoginAnswer>();

@@ -1,13 +1,39 @@
 //! Logging in and out.
 
-use super::{Auth, Endpoint};
-use crate::login::{InviteAcceptance, InviteView, LoginAnswer, LoginRequest, MfaView, StatusView};
+use super::{Auth, Endpoint, Parameter};
+use crate::login::{
+    InviteAcceptance, InviteView, LoginAnswer, LoginRequest, LoginView, MfaView, StatusView,
+    WebLogin, WebLoginAnswer,
+};
+use crate::token::TokenLogin;
 
 /// Logs in by password and code.
 pub const LOGIN: Endpoint =
     Endpoint::post("/v1/login", "login", "Log in by password and second factor", Auth::Public)
         .takes::<LoginRequest>()
         .answers::<LoginAnswer>();
+/// Logs a browser in: a session token instead of certificates.
+pub const LOGIN_WEB: Endpoint =
+    Endpoint::post("/v1/login/web", "loginWeb", "Log in a browser", Auth::Public)
+        .takes::<WebLogin>()
+        .answers::<WebLoginAnswer>();
+/// Logs a machine in.
+pub const LOGIN_TOKEN: Endpoint =
+    Endpoint::post("/v1/login/token", "loginToken", "Log a machine in by its token", Auth::Public)
+        .takes::<TokenLogin>()
+        .answers::<LoginAnswer>();
+/// Logins that have not ended.
+pub const LOGIN_LIST: Endpoint =
+    Endpoint::get("/v1/logins", "listLogins", "List logins that have not ended", Auth::User)
+        .query(&[Parameter::new("user", "Another user's; needs the rule to read users.")])
+        .pages::<LoginView>();
+/// Ends one login.
+pub const LOGIN_END: Endpoint = Endpoint::delete(
+    "/v1/logins/{id}",
+    "endLogin",
+    "End a login; another user's needs the rule to update users",
+    Auth::User,
+);
 /// Ends a login: its certificates are not believed any more.
 pub const LOGOUT: Endpoint =
     Endpoint::post("/v1/logout", "logout", "End this login at once", Auth::User);
@@ -38,4 +64,5 @@ pub const MFA: Endpoint =
         .pages::<MfaView>();
 
 /// All of them.
-pub const ALL: &[Endpoint] = &[LOGIN, LOGOUT, INVITE, ACCEPT, STATUS, MFA];
+pub const ALL: &[Endpoint] =
+    &[LOGIN, LOGIN_WEB, LOGIN_TOKEN, LOGIN_LIST, LOGIN_END, LOGOUT, INVITE, ACCEPT, STATUS, MFA];

@@ -2,6 +2,7 @@
 
 use super::{Auth, Endpoint, Verb};
 use crate::document::Written;
+use crate::token::{NewToken, TokenDocument};
 use crate::user::{Invite, NewInvite, UserDocument};
 
 /// Lists users.
@@ -43,6 +44,45 @@ pub const USER_INVITE: Endpoint = Endpoint::post(
 .takes::<NewInvite>()
 .answers::<Invite>();
 
+/// Lists tokens, without their secrets.
+pub const TOKEN_LIST: Endpoint =
+    Endpoint::get("/v1/tokens", "listTokens", "List tokens", Auth::Rule("token", Verb::List))
+        .pages::<TokenDocument>();
+/// Creates a token.
+pub const TOKEN_CREATE: Endpoint = Endpoint::post(
+    "/v1/tokens",
+    "createToken",
+    "Create a token; its secret is in the answer and nowhere else",
+    Auth::Rule("token", Verb::Create),
+)
+.takes_document::<TokenDocument>()
+.answers::<NewToken>();
+/// Reads a token, without its secret.
+pub const TOKEN_SHOW: Endpoint = Endpoint::get(
+    "/v1/tokens/{name}",
+    "showToken",
+    "Read a token, without its secret",
+    Auth::Rule("token", Verb::Read),
+)
+.answers::<TokenDocument>();
+/// Removes a token.
+pub const TOKEN_DELETE: Endpoint = Endpoint::delete(
+    "/v1/tokens/{name}",
+    "deleteToken",
+    "Remove a token",
+    Auth::Rule("token", Verb::Delete),
+);
+
 /// All of them.
-pub const ALL: &[Endpoint] =
-    &[USER_LIST, USER_CREATE, USER_SHOW, USER_PUT, USER_DELETE, USER_INVITE];
+pub const ALL: &[Endpoint] = &[
+    USER_LIST,
+    USER_CREATE,
+    USER_SHOW,
+    USER_PUT,
+    USER_DELETE,
+    USER_INVITE,
+    TOKEN_LIST,
+    TOKEN_CREATE,
+    TOKEN_SHOW,
+    TOKEN_DELETE,
+];

@@ -8,8 +8,8 @@ fn now() -> Timestamp {
 #[test]
 fn sealed_and_opened_they_are_the_same() {
     let house = Authorities::generate("demo", now()).unwrap();
-    house.adopt(house.rotated(Authority::User, Step::Prepare, now()).unwrap());
-    house.adopt(house.rotated(Authority::Tls, Step::Prepare, now()).unwrap());
+    house.adopt(house.rotated(Authority::User, Step::Begin, now()).unwrap());
+    house.adopt(house.rotated(Authority::Tls, Step::Begin, now()).unwrap());
     house.adopt(house.rotated(Authority::Tls, Step::Switch, now()).unwrap());
     let key = SealKey::generate().unwrap();
     let again = Authorities::open(&house.to_sealed(&key).unwrap(), &key).unwrap();
@@ -38,7 +38,7 @@ fn every_authority_and_step_reads_back() {
     for authority in Authority::ALL {
         assert_eq!(authority.as_str().parse(), Ok(authority));
     }
-    for step in [Step::Prepare, Step::Switch, Step::Finish, Step::Undo] {
+    for step in [Step::Begin, Step::Switch, Step::Finish, Step::Undo] {
         assert_eq!(step.to_string().parse(), Ok(step));
     }
     assert!("ssh".parse::<Authority>().is_err());

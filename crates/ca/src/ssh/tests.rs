@@ -272,7 +272,7 @@ fn a_rotation_never_leaves_a_certificate_that_nobody_can_check() {
     let believed =
         |certificate: &Certificate| house.verify_identity_ssh(certificate, now()).is_ok();
     let old = sign(&house);
-    step(Step::Prepare);
+    step(Step::Begin);
     assert!(believed(&old) && believed(&sign(&house)));
     assert_eq!(sign(&house).signature_key(), old.signature_key());
     step(Step::Switch);
@@ -288,7 +288,7 @@ fn a_rotation_never_leaves_a_certificate_that_nobody_can_check() {
     let again = house.rotated(Authority::Identity, Step::Switch, now()).unwrap_err();
     assert_eq!(
         again.to_string(),
-        "the rotation is steady, so `switch` cannot come now; the order is prepare, switch, finish"
+        "the rotation is steady, so `switch` cannot come now; the order is begin, switch, finish"
     );
 }
 

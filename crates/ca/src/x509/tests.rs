@@ -142,7 +142,7 @@ fn keys_of_other_kinds_are_refused_by_name() {
 fn a_rotation_keeps_both_pins_until_it_is_finished() {
     let house = house();
     let first = house.pins();
-    for step in [Step::Prepare, Step::Switch] {
+    for step in [Step::Begin, Step::Switch] {
         house.adopt(house.rotated(Authority::Tls, step, now()).unwrap());
         assert!(house.pins().contains(&first[0]) && house.pins().len() == 2);
     }
