@@ -1,0 +1,189 @@
+//! Documents: roles, nodes, locks and rules, as administrators write them.
+//!
+//! One walk for all kinds: read the text as its kind, check what it means, write it in one commit with
+//! its audit event. An edit that carries `metadata.revision` happens only if nobody was faster.
+
+pub mod locks;
+pub mod nodes;
+pub mod roles;
+pub mod rules;
+
+use crate::{Caller, Control, Failure};
+use api::audit::NewEvent;
+use api::document::{Kind, Metadata, Written};
+use api::page::Page;
+use api::problem::{FieldProblem, Problem};
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use store::kv::{Absent, Commit, Entry, Expect, Range};
+
+/// The largest document that is put into its audit event whole; of a larger one only the size is told.
+const MAX_IN_EVENT: usize = 32 * 1024;
+
+/// A document that can be kept.
+pub(crate) trait Kept: DeserializeOwned + Serialize + Clone + Send + 'static {
+    /// Its kind.
+    const KIND: Kind;
+    /// The key its kind is kept under, such as `/role/`.
+    const PREFIX: &'static str;
+    /// The versions we read.
+    const VERSIONS: &'static [&'static str];
+
+    /// The word after `kind:`.
+    fn kind(&self) -> &str;
+    /// The word after `version:`.
+    fn version(&self) -> &str;
+    /// What it says about itself.
+    fn metadata(&self) -> &Metadata;
+    /// The same, to be changed.
+    fn metadata_mut(&mut self) -> &mut Metadata;
+    /// Checks what it means. Gives what the writer may want to know.
+    ///
+    /// # Errors
+    /// Every place that is wrong.
+    fn check(&self, control: &Control) -> Result<Vec<FieldProblem>, Vec<FieldProblem>>;
+}
+
+/// What must hold of the document before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mode {
+    /// There is none.
+    Create,
+    /// There is none, or one of the revision that was read.
+    Put,
+}
+
+/// Reads a text as its kind and checks all that needs no store.
+pub(crate) fn read<D: Kept>(control: &Control, text: &str, name: Option<&str>) -> Result<(D, Vec<FieldProblem>), Failure> {
+    let document: D = api::document::typed(text).map_err(Failure::fields)?;
+    let mut problems = Vec::new();
+    let mut wrong = |path: &str, message: String| {
+        problems.push(FieldProblem { path: path.to_owned(), message, ..FieldProblem::default() });
+    };
+    if document.kind() != D::KIND.as_str() {
+        wrong("kind", format!("expected `{}`", D::KIND.as_str()));
+    }
+    if !D::VERSIONS.contains(&document.version()) {
+        wrong("version", format!("expected {}", D::VERSIONS.join(" or ")));
+    }
+    if name.is_some_and(|name| name != document.metadata().name) {
+        wrong("metadata.name", "differs from the name in the path; a document cannot be renamed".to_owned());
+    }
+    match document.check(control) {
+        Ok(warnings) if problems.is_empty() => Ok((document, warnings)),
+        Ok(_) => Err(Failure::fields(problems)),
+        Err(found) => Err(Failure::fields(problems.into_iter().chain(found).collect())),
+    }
+}
+
+/// Writes a document; `also` adds to the commit what belongs to it.
+pub(crate) async fn write<D: Kept>(
+    control: &Control,
+    caller: &Caller,
+    mut document: D,
+    warnings: Vec<FieldProblem>,
+    mode: Mode,
+    also: Commit,
+) -> Result<Written, Failure> {
+    let name = document.metadata().name.clone();
+    let key = format!("{}{name}", D::PREFIX);
+    let seen = fetch(control, &key).await?;
+    let claimed = document.metadata_mut().revision.take();
+    let expect: Expect = match (mode, &seen, claimed) {
+        (Mode::Create, None, _) | (Mode::Put, None, None) => Absent.into(),
+        (Mode::Create, Some(_), _) => {
+            return Err(Problem::conflict("exists", format!("{} `{name}` exists already", D::KIND.as_str()))
+                .hint(format!("tctl edit {}/{name}", D::KIND.as_str()))
+                .into());
+        }
+        (Mode::Put, None, Some(_)) => return Err(changed(D::KIND, &name)),
+        (Mode::Put, Some(entry), Some(claimed)) if entry.revision.0 != claimed => return Err(changed(D::KIND, &name)),
+        (Mode::Put, Some(entry), _) => entry.revision.into(),
+    };
+    let value = serde_json::to_value(&document).map_err(Failure::internal)?;
+    let canonical = api::audit::canonical_json(&value);
+    let verb = if seen.is_some() { "updated" } else { "created" };
+    let event = event(control, caller, D::KIND, verb, &name);
+    let event = if canonical.len() <= MAX_IN_EVENT { event.with("document", value) } else { event.with("bytes", canonical.len()) };
+    let commit = Commit::new().expecting(key.clone(), expect).put(key, canonical).and(also).event(event);
+    let revision = control.commit(commit).await?;
+    Ok(Written { kind: D::KIND.as_str().to_owned(), name, revision, created: seen.is_none(), warnings })
+}
+
+/// Removes a document; `also` adds to the commit what goes with it.
+pub(crate) async fn remove(control: &Control, caller: &Caller, kind: Kind, prefix: &str, name: &str, also: Commit) -> Result<(), Failure> {
+    let key = key_of(prefix, name)?;
+    let entry = fetch(control, &key).await?.ok_or_else(Problem::not_found)?;
+    let commit = Commit::new()
+        .expecting(key.clone(), entry.revision)
+        .delete(key)
+        .and(also)
+        .event(event(control, caller, kind, "removed", name));
+    control.commit(commit).await?;
+    Ok(())
+}
+
+/// One document, with its revision.
+pub(crate) async fn load<D: Kept>(control: &Control, name: &str) -> Result<D, Failure> {
+    let entry = fetch(control, &key_of(D::PREFIX, name)?).await?.ok_or_else(Problem::not_found)?;
+    decode(&entry)
+}
+
+/// A page of documents, by name.
+pub(crate) async fn page<D: Kept>(control: &Control, limit: usize, cursor: Option<&str>) -> Result<Page<D>, Failure> {
+    let mut range = Range::prefix(D::PREFIX).limit(limit);
+    if let Some(after) = cursor {
+        range = range.after(&key_of(D::PREFIX, after)?);
+    }
+    let page = control.store().range(range).await?;
+    let items = page.entries.iter().map(decode::<D>).collect::<Result<Vec<_>, _>>()?;
+    let next = items.last().filter(|_| page.more).map(|last| last.metadata().name.clone());
+    Ok(Page { items, next })
+}
+
+fn decode<D: Kept>(entry: &Entry) -> Result<D, Failure> {
+    let mut document: D = serde_json::from_slice(&entry.value).map_err(Failure::internal)?;
+    document.metadata_mut().revision = Some(entry.revision.0);
+    Ok(document)
+}
+
+pub(crate) async fn fetch(control: &Control, key: &str) -> Result<Option<Entry>, Failure> {
+    Ok(control.store().load(key).await?)
+}
+
+/// The key of a name from a path. A name that could never have been written is one that is not there.
+fn key_of(prefix: &str, name: &str) -> Result<String, Failure> {
+    let fits = !name.is_empty() && name.len() <= 253 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if fits { Ok(format!("{prefix}{name}")) } else { Err(Problem::not_found().into()) }
+}
+
+fn changed(kind: Kind, name: &str) -> Failure {
+    Problem::conflict("conflict", format!("someone else changed {} `{name}` in the meantime", kind.as_str()))
+        .hint("read it again, repeat your edit, and write that")
+        .into()
+}
+
+fn event(control: &Control, caller: &Caller, kind: Kind, verb: &str, name: &str) -> NewEvent {
+    let noun = match kind {
+        Kind::AccessMonitoringRule => "rule",
+        Kind::Lock | Kind::Node | Kind::Role | Kind::Token | Kind::User => kind.as_str(),
+    };
+    caller.sign(NewEvent::new(format!("{noun}.{verb}"), control.now())).target(format!("{noun}/{name}"))
+}
+
+impl Control {
+    /// Commits, and waits until this process decides by it.
+    ///
+    /// # Errors
+    /// As the store's, told as a problem.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<u64, Failure> {
+        let revision = self.store().commit(commit).await?;
+        self.store().policy().at_least(revision).await;
+        Ok(revision.0)
+    }
+}
+
+/// The bytes of a sealed secret, for a commit.
+pub(crate) fn sealed(control: &Control, secret: &[u8], name: &str) -> Result<Bytes, Failure> {
+    control.seal().seal(secret, name).map(Bytes::from).map_err(Failure::internal)
+}

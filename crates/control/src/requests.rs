@@ -1,0 +1,80 @@
+//! Access requests: load, let the law decide, apply, commit with the event, and say what came of it.
+//!
+//! Every way in is the same few functions: the HTTP handlers here, the data plane's "hold the line",
+//! and chat integrations call [`file`] and [`act`]. A conflict means that someone was faster: the
+//! request is loaded and decided again, so the loser is told who decided.
+//!
+//! Deliberately absent: any rule. Whether someone may ask, review or end something stands in
+//! `access::request`; here is only what it takes to keep it.
+
+mod act;
+mod draft;
+mod filed;
+mod handlers;
+mod kept;
+mod list;
+mod rules;
+mod sweep;
+mod view;
+
+pub use act::act;
+pub use filed::{Filed, dry_run, file};
+pub use handlers::routes;
+pub use sweep::{SWEEP_EVERY, sweep};
+pub use view::show;
+
+use crate::Failure;
+use access::request::{Refusal, Side};
+use api::problem::Problem;
+
+/// How often a command is decided again after someone was faster. Each time at least one other
+/// command has succeeded, so a request with fewer possible reviewers than this never runs out.
+pub(crate) const TRIES: usize = 32;
+
+/// Why a command on a request did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The law says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such request, or the caller may not see it; the two look the same.
+    #[error("no such request, or you may not see it")]
+    Unknown,
+    /// Others were faster, again and again.
+    #[error("too many others act on this request just now")]
+    Busy,
+    /// What is kept cannot be read, or nothing can be kept.
+    #[error("the request could not be kept")]
+    Store(#[source] Failure),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refused(&refusal).into(),
+            Error::Unknown => Problem::not_found().into(),
+            Error::Busy => Problem::unavailable(error.to_string()).into(),
+            Error::Store(failure) => failure,
+        }
+    }
+}
+
+/// A refusal of the law, told as a problem: same code, same sentence, same next step.
+pub(crate) fn refused(refusal: &Refusal) -> Problem {
+    let status = match refusal.side() {
+        Side::Conflict => 409,
+        Side::Forbidden => 403,
+        Side::Invalid => 422,
+    };
+    let problem = Problem::new(status, &format!("request.{}", refusal.code()), refusal.sentence());
+    match refusal.next() {
+        Some(next) => problem.hint(next),
+        None => problem,
+    }
+}
