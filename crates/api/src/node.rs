@@ -1,6 +1,7 @@
 //! SSH hosts: where they are, how we know them, how we log in there.
 
-use crate::document::Metadata;
+use crate::{document::Metadata, problem::FieldProblem};
+use access::target::{Target, TargetId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -68,6 +69,22 @@ pub enum NodeAuthMethod {
     Key,
     /// A password sealed in the store.
     Password,
+}
+
+impl TryFrom<&NodeDocument> for Target {
+    type Error = Vec<FieldProblem>;
+
+    /// The node as the law knows it: its name and labels, nothing of where it is.
+    fn try_from(document: &NodeDocument) -> Result<Self, Vec<FieldProblem>> {
+        let name = document.metadata.name.parse().map_err(|error: access::name::InvalidName| {
+            vec![FieldProblem {
+                path: "metadata.name".to_owned(),
+                message: error.to_string(),
+                ..FieldProblem::default()
+            }]
+        })?;
+        Ok(Self::new(TargetId::node(name), document.metadata.labels.clone()))
+    }
 }
 
 /// The name under which a node's secret is sealed, and the context it is sealed with.

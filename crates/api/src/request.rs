@@ -203,6 +203,9 @@ pub struct Moment {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
+    /// For whom, if not for oneself: needs the rule to create access requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The roles to ask for; `*` asks for everything requestable and not yet held.
     #[serde(default)]
     pub roles: Vec<String>,
