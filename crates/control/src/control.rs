@@ -4,12 +4,15 @@ use crate::http::{Limits, Meter, Routes};
 use ca::{Authorities, SealKey};
 use jiff::Timestamp;
 use std::sync::Arc;
+use store::Store;
 
 /// The daemon's clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a control plane is made of.
 pub struct Parts {
+    /// State, audit log, policy.
+    pub store: Store,
     /// The certificate authorities.
     pub authorities: Arc<Authorities>,
     /// The key that seals secrets at rest.
@@ -55,6 +58,11 @@ impl Control {
     /// The time now, by the daemon's clock.
     pub fn now(&self) -> Timestamp {
         (self.parts.clock)()
+    }
+
+    /// State, audit log, policy.
+    pub fn store(&self) -> &Store {
+        &self.parts.store
     }
 
     /// The certificate authorities.
