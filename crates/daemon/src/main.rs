@@ -1,3 +1,7 @@
 //! `countersign`: the daemon.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::command::main()
+}

@@ -1,0 +1,46 @@
+//! `/healthz`, `/readyz` and `/metrics`, on an address of their own: never on the public port.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::Router;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the diagnostic address shows.
+#[derive(Clone, Debug)]
+pub struct Diagnostics {
+    /// Every metric of the house.
+    pub registry: Arc<Registry>,
+    /// Whether sessions are accepted.
+    pub ready: Arc<AtomicBool>,
+}
+
+/// The routes of the diagnostic address.
+#[must_use]
+pub fn router(diagnostics: Diagnostics) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(diagnostics)
+}
+
+async fn ready(State(diagnostics): State<Diagnostics>) -> Response {
+    if diagnostics.ready.load(Ordering::Acquire) {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+async fn metrics(State(diagnostics): State<Diagnostics>) -> Response {
+    let mut text = String::new();
+    match encode(&mut text, &diagnostics.registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

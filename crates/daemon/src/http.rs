@@ -1,0 +1,52 @@
+//! HTTP over any stream: the API on a TLS connection, the administrator's socket, the diagnostic address.
+//!
+//! The caller is decided by the connection (a client certificate, a UNIX peer), never by a header; it is put
+//! into each request's extensions here.
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// A client has this long to send the head of a request.
+const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// Bytes of one request's head.
+const MAX_HEAD: usize = 64 * 1024;
+/// Streams one HTTP/2 connection may have open.
+const MAX_STREAMS: u32 = 128;
+
+/// Serves `router` on one connection until the peer leaves or `stop` is cancelled; `caller` goes into every request.
+pub async fn serve<S, C>(stream: S, router: Router, caller: C, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    C: Clone + Send + Sync + 'static,
+{
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(caller.clone());
+        router.clone().oneshot(request.map(axum::body::Body::new))
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(MAX_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD as u32)
+        .keep_alive_interval(Duration::from_secs(30));
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP connection ended early");
+    }
+}
