@@ -61,13 +61,20 @@ impl CheckpointKey {
     }
 
     /// The public key, 32 bytes (RFC 8032).
-    pub fn public_key(&self) -> &[u8] {
-        self.pair.public_key().as_ref()
+    pub fn public_key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        key.iter_mut().zip(self.pair.public_key().as_ref()).for_each(|(to, from)| *to = *from);
+        key
     }
 
     /// Signs bytes; 64 bytes come back (RFC 8032 section 5.1.6).
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.pair.sign(message).as_ref().to_vec()
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let mut signature = [0; 64];
+        signature
+            .iter_mut()
+            .zip(self.pair.sign(message).as_ref())
+            .for_each(|(to, from)| *to = *from);
+        signature
     }
 
     /// The signature line for the text of a note (which ends with a line end), with its own.
@@ -80,7 +87,7 @@ impl CheckpointKey {
     /// The verifier key `name+hash+key` that `tctl audit verify` and other tools are given.
     pub fn verifier(&self) -> String {
         let mut bytes = vec![ED25519];
-        bytes.extend_from_slice(self.public_key());
+        bytes.extend(self.public_key());
         format!("{}+{:08x}+{}", self.name, self.key_id(), STANDARD.encode(bytes))
     }
 }

@@ -24,12 +24,15 @@ pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     // The data directory is locked by us, so a socket that is there belongs to no one.
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot replace the admin socket {}", path.display()));
+            return Err(error)
+                .with_context(|| format!("cannot replace the admin socket {}", path.display()));
         }
         Ok(()) | Err(_) => {}
     }
-    let listener = UnixListener::bind(path).with_context(|| format!("cannot bind the admin socket {}", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).context("cannot close the admin socket to others")?;
+    let listener = UnixListener::bind(path)
+        .with_context(|| format!("cannot bind the admin socket {}", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .context("cannot close the admin socket to others")?;
     Ok(listener)
 }
 

@@ -1,6 +1,8 @@
 //! The command line of `countersign`: `start`, `configure`, `backup`, `completion`.
 
-use crate::config::{Config, HostPort, Level, LogFormat, MAX_FILE, Overrides, Switchable, TEMPLATE};
+use crate::config::{
+    Config, HostPort, Level, LogFormat, MAX_FILE, Overrides, Switchable, TEMPLATE,
+};
 use crate::{house, logging};
 use anyhow::{Context as _, bail};
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -87,7 +89,12 @@ pub fn main() -> ExitCode {
         Command::Start(args) => start(&args),
         Command::Configure(args) => configure(&args),
         Command::Completion(args) => {
-            clap_complete::generate(args.shell, &mut Cli::command(), "countersign", &mut std::io::stdout());
+            clap_complete::generate(
+                args.shell,
+                &mut Cli::command(),
+                "countersign",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
     };
@@ -117,7 +124,10 @@ fn start(args: &StartArgs) -> anyhow::Result<()> {
     };
     let config = load(args.config.as_deref(), &overrides)?;
     logging::start(config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     runtime.block_on(house::run(config))
 }
 
@@ -127,9 +137,15 @@ fn configure(args: &ConfigureArgs) -> anyhow::Result<()> {
         return say(&format!("{}: good\n", file.display()));
     }
     let Some(file) = &args.output else { return say(TEMPLATE) };
-    let mut new = fs::File::create_new(file).with_context(|| format!("cannot create {}", file.display()))?;
-    new.write_all(TEMPLATE.as_bytes()).with_context(|| format!("cannot write {}", file.display()))?;
-    say(&format!("written: {}\nhint: countersign start --config {}\n", file.display(), file.display()))
+    let mut new =
+        fs::File::create_new(file).with_context(|| format!("cannot create {}", file.display()))?;
+    new.write_all(TEMPLATE.as_bytes())
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    say(&format!(
+        "written: {}\nhint: countersign start --config {}\n",
+        file.display(),
+        file.display()
+    ))
 }
 
 fn load(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<Config> {
@@ -137,8 +153,12 @@ fn load(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<Config> {
         None => String::new(),
         Some(file) => {
             let mut text = String::new();
-            let opened = fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-            opened.take(MAX_FILE + 1).read_to_string(&mut text).with_context(|| format!("cannot read {}", file.display()))?;
+            let opened =
+                fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+            opened
+                .take(MAX_FILE + 1)
+                .read_to_string(&mut text)
+                .with_context(|| format!("cannot read {}", file.display()))?;
             if text.len() as u64 > MAX_FILE {
                 bail!(Misconfigured(format!("{} is longer than {MAX_FILE} bytes", file.display())));
             }
@@ -148,7 +168,11 @@ fn load(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<Config> {
     Config::read(&text, overrides, &default_data_dir()).map_err(|problems| {
         let name = file.map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
         let list: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-        let count = if problems.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", problems.len()) };
+        let count = if problems.len() == 1 {
+            "1 problem".to_owned()
+        } else {
+            format!("{} problems", problems.len())
+        };
         Misconfigured(format!("{count} in {name}:\n{}", list.join("\n"))).into()
     })
 }
@@ -159,7 +183,8 @@ fn default_data_dir() -> PathBuf {
         return PathBuf::from("/var/lib/countersign");
     }
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let data = std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
+    let data =
+        std::env::var_os("XDG_DATA_HOME").map_or_else(|| home.join(".local/share"), PathBuf::from);
     data.join("countersign")
 }
 

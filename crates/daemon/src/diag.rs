@@ -1,10 +1,10 @@
 //! `/healthz`, `/readyz` and `/metrics`, on an address of their own: never on the public port.
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Router;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -40,7 +40,11 @@ async fn ready(State(diagnostics): State<Diagnostics>) -> Response {
 async fn metrics(State(diagnostics): State<Diagnostics>) -> Response {
     let mut text = String::new();
     match encode(&mut text, &diagnostics.registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Ok(()) => (
+            [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            text,
+        )
+            .into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -3,4 +3,11 @@
 //! The only room that reads the environment, files of configuration and the clock. It builds every other
 //! room from parts, so that a test builds the same house with other parts.
 
+mod admin;
+pub mod command;
 pub mod config;
+mod diag;
+pub mod house;
+mod http;
+mod keys;
+mod logging;

@@ -7,8 +7,11 @@ use tracing_subscriber::EnvFilter;
 /// `warn`; `RUST_LOG` wins, for the day it is needed.
 pub fn start(log: Log) {
     let level = log.level.as_str();
-    let rooms = ["access", "api", "ca", "control", "daemon", "proxy", "store", "wire"].map(|room| format!(",{room}={level}")).concat();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("warn{rooms}")));
+    let rooms = ["access", "api", "ca", "control", "daemon", "proxy", "store", "wire"]
+        .map(|room| format!(",{room}={level}"))
+        .concat();
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn{rooms}")));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first writer.
     let _ = match log.format {
