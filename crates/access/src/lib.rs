@@ -11,6 +11,7 @@
 //! ```
 
 pub mod ask;
+pub mod capability;
 pub mod denial;
 pub mod display;
 pub mod expr;
@@ -19,6 +20,7 @@ pub mod join;
 pub mod label;
 pub mod lock;
 pub mod name;
+pub mod oncall;
 pub mod pattern;
 pub mod permit;
 pub mod policy;
@@ -27,6 +29,8 @@ pub mod request;
 pub mod resource;
 pub mod review;
 pub mod role;
+pub mod rule;
+pub mod schedule;
 pub mod target;
 pub mod template;
 pub mod threshold;

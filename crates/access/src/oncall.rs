@@ -63,7 +63,9 @@ pub fn answer(user: &UserName, annotations: &Traits, found: &[OnCall], tier: Tie
         .map(String::as_str)
         .filter(|service| {
             found.iter().any(|entry| {
-                entry.service == **service && counts(entry.level) && entry.email.eq_ignore_ascii_case(user.as_str())
+                entry.service == **service
+                    && counts(entry.level)
+                    && entry.email.eq_ignore_ascii_case(user.as_str())
             })
         })
         .collect();
@@ -75,5 +77,7 @@ pub fn answer(user: &UserName, annotations: &Traits, found: &[OnCall], tier: Tie
 }
 
 fn is_email(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'))
+    text.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+    })
 }

@@ -10,13 +10,14 @@ use crate::{
     denial::Denial,
     identity::{Identity, User},
     lock::Lock,
-    name::{ClusterName, LockName, RequestId, RoleName, UserName},
+    name::{ClusterName, LockName, RequestId, RoleName, RuleName, UserName},
     permit::Permit,
     request::Request,
     role::{
         Role,
         options::{LockingMode, RequireMfa},
     },
+    rule::Rule,
     target::{Labels, Target, TargetId},
 };
 use jiff::Timestamp;
@@ -34,6 +35,8 @@ pub struct Policy {
     users: BTreeMap<UserName, Arc<User>>,
     targets: BTreeMap<TargetId, Arc<Target>>,
     locks: BTreeMap<LockName, Lock>,
+    /// The rules that review by themselves.
+    rules: BTreeMap<RuleName, Arc<Rule>>,
     requests: BTreeMap<RequestId, Arc<Request>>,
     /// The requests of each user.
     filed: BTreeMap<UserName, BTreeSet<RequestId>>,
@@ -77,6 +80,7 @@ impl Policy {
             users: BTreeMap::new(),
             targets: BTreeMap::new(),
             locks: BTreeMap::new(),
+            rules: BTreeMap::new(),
             requests: BTreeMap::new(),
             filed: BTreeMap::new(),
             holders: BTreeMap::new(),
@@ -161,6 +165,16 @@ impl Policy {
         self.locks.remove(name);
     }
 
+    /// Puts an access monitoring rule, in place of one of the same name.
+    pub fn put_rule(&mut self, rule: Rule) {
+        self.rules.insert(rule.name.clone(), Arc::new(rule));
+    }
+
+    /// Takes an access monitoring rule away.
+    pub fn remove_rule(&mut self, name: &RuleName) {
+        self.rules.remove(name);
+    }
+
     /// Puts a request, in place of its former state.
     pub fn put_request(&mut self, request: Arc<Request>) {
         self.filed.entry(request.user().clone()).or_default().insert(request.id());
@@ -230,6 +244,11 @@ impl Policy {
     /// The requests of a user, by id.
     pub fn requests_of(&self, user: &UserName) -> impl Iterator<Item = &Arc<Request>> {
         self.filed.get(user).into_iter().flatten().filter_map(|id| self.requests.get(id))
+    }
+
+    /// All access monitoring rules, by name.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.values().map(Arc::as_ref)
     }
 
     /// Who holds a role by their record.

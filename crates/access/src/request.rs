@@ -15,11 +15,31 @@
 //! wherever they are used ([`Request::status`]), so nothing becomes unsafe when a sweeper is late.
 
 mod actor;
+mod asker;
+mod decide;
 mod event;
+mod file;
+mod find;
+mod length;
+mod missing;
+mod notes;
+mod prune;
 mod refusal;
+mod reviewers;
+mod rights;
 mod state;
 
 pub use actor::{Actor, Author, Channel, Command, Draft, Opening, Program};
 pub use event::{Act, Event, Extension, Outcome, ReplayError, Requested};
+pub use file::{MAX_REASON, MAX_RESOURCES, MAX_ROLES, file};
+pub use find::{BadFind, Find};
+pub use length::{DEFAULT_DURATION, DEFAULT_TTL, MAX_AHEAD, MAX_DURATION, MAX_TTL};
+pub use missing::{Missing, Need};
+pub use notes::{Notes, NotesChange, NotesError};
 pub use refusal::{Refusal, Side};
+pub use rights::{can_list, may_see};
 pub use state::{Approval, Grant, Limit, LimitKind, Request, State, Status};
+
+pub(crate) use asker::{Asker, Manner};
+pub(crate) use file::reason_needed;
+pub(crate) use prune::{reaches, reaches_part};

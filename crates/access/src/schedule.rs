@@ -108,7 +108,10 @@ fn day(text: &str) -> Result<Weekday, InvalidSchedule> {
         ("sunday", Weekday::Sunday),
     ];
     DAYS.into_iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(text) || name.get(..3).is_some_and(|short| short.eq_ignore_ascii_case(text)))
+        .find(|(name, _)| {
+            name.eq_ignore_ascii_case(text)
+                || name.get(..3).is_some_and(|short| short.eq_ignore_ascii_case(text))
+        })
         .map(|(_, day)| day)
         .ok_or_else(|| InvalidSchedule::Weekday(text.chars().take(64).collect()))
 }
@@ -116,7 +119,10 @@ fn day(text: &str) -> Result<Weekday, InvalidSchedule> {
 fn time(text: &str) -> Result<Time, InvalidSchedule> {
     let parse = |text: &str| {
         let (hour, minute) = text.split_once(':')?;
-        if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|b| b.is_ascii_digit() || b == b':') {
+        if hour.len() != 2
+            || minute.len() != 2
+            || !text.bytes().all(|b| b.is_ascii_digit() || b == b':')
+        {
             return None;
         }
         Time::new(i8::from_str(hour).ok()?, i8::from_str(minute).ok()?, 0, 0).ok()
@@ -129,7 +135,11 @@ mod tests {
     use super::*;
 
     fn office() -> Schedule {
-        Schedule::new("America/Los_Angeles", vec![Shift::parse("Monday", "09:00", "17:00").unwrap()]).unwrap()
+        Schedule::new(
+            "America/Los_Angeles",
+            vec![Shift::parse("Monday", "09:00", "17:00").unwrap()],
+        )
+        .unwrap()
     }
 
     #[test]
@@ -156,11 +166,18 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         assert_eq!(Shift::parse("Mon", "17:00", "09:00"), Err(InvalidSchedule::Backwards));
-        for (day, start, end) in [("Funday", "09:00", "10:00"), ("Monday", "9:00", "10:00"), ("Monday", "24:00", "24:01")] {
+        for (day, start, end) in [
+            ("Funday", "09:00", "10:00"),
+            ("Monday", "9:00", "10:00"),
+            ("Monday", "24:00", "24:01"),
+        ] {
             assert!(Shift::parse(day, start, end).is_err(), "{day} {start} {end}");
         }
         let shift = Shift::parse("Sunday", "00:00", "23:59").unwrap();
-        assert_eq!(Schedule::new("Mars/Olympus", vec![shift]), Err(InvalidSchedule::Zone("Mars/Olympus".into())));
+        assert_eq!(
+            Schedule::new("Mars/Olympus", vec![shift]),
+            Err(InvalidSchedule::Zone("Mars/Olympus".into()))
+        );
         assert_eq!(Schedule::new("UTC", vec![]), Err(InvalidSchedule::Shifts));
     }
 }

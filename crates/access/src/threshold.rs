@@ -7,43 +7,20 @@
 //!       its thresholds              OR      a [`Threshold`]
 //! ```
 //!
+//! A reviewer who belongs to several parts of an `all_of` counts in each of them, as one who satisfies
+//! several roles' thresholds does; `approve: 2` beside `all_of` demands two people.
+//!
 //! The terms are frozen when the request is filed: editing a role afterwards changes neither what is
 //! needed nor who counts. Which filters hold for a reviewer is decided when the review is given and
 //! frozen into it, as the [`Slot`]s it counts for.
 
+pub use crate::role::{Threshold, ThresholdPart};
+
 use crate::{
+    expr::Expr,
     name::RoleName,
     review::{Decision, Review},
 };
-
-/// One way to a yes or a no.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Threshold {
-    /// What the role's author calls it; may be empty.
-    pub name: Box<str>,
-    /// Which reviews count; `None` counts all.
-    pub filter: Option<Box<str>>,
-    /// How many approvals are enough. 0 never approves, unless `all_of` says what is needed.
-    pub approve: u32,
-    /// How many denials deny. 0 never denies.
-    pub deny: u32,
-    /// What must all be met, beside `approve`: "one of security and one manager".
-    pub all_of: Vec<Part>,
-}
-
-/// One of the things a threshold with `all_of` needs.
-///
-/// A reviewer who belongs to several parts counts in each of them, as one who satisfies several roles'
-/// thresholds does; `approve: 2` beside `all_of` demands two people.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Part {
-    /// What the role's author calls it; may be empty.
-    pub name: Box<str>,
-    /// Which reviews count; `None` counts all.
-    pub filter: Option<Box<str>>,
-    /// How many approvals are enough. 0 never approves.
-    pub approve: u32,
-}
 
 /// What one role of the requester demands for one requested role.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,7 +44,7 @@ pub struct Counted<'a> {
     /// Which.
     pub slot: Slot,
     /// Which reviews count.
-    pub filter: Option<&'a str>,
+    pub filter: Option<&'a Expr>,
 }
 
 /// How the votes stand.
@@ -81,19 +58,18 @@ pub enum Verdict {
     Open,
 }
 
-impl Threshold {
-    /// What holds when a role says nothing: one approval, one denial.
-    #[must_use]
-    pub fn standard() -> Self {
-        Self { name: "default".into(), filter: None, approve: 1, deny: 1, all_of: Vec::new() }
-    }
+/// What holds when a role says nothing: one approval, one denial.
+#[must_use]
+pub fn standard() -> Threshold {
+    Threshold { name: "default".into(), filter: None, approve: 1, deny: 1, all_of: Vec::new() }
+}
 
-    /// Whether any number of approvals could meet it.
-    #[must_use]
-    pub fn can_approve(&self) -> bool {
-        (self.approve > 0 || !self.all_of.is_empty())
-            && self.all_of.iter().all(|part| part.approve > 0)
-    }
+/// Whether any number of approvals could meet it. `approve: 0` never approves, unless `all_of` says
+/// what is needed; a part with 0 is never met.
+#[must_use]
+pub fn can_approve(threshold: &Threshold) -> bool {
+    (threshold.approve > 0 || !threshold.all_of.is_empty())
+        && threshold.all_of.iter().all(|part| part.approve > 0)
 }
 
 /// One threshold with the slots of its counters.
@@ -104,7 +80,7 @@ pub struct Numbered<'a> {
     /// Where its own votes are counted.
     pub slot: Slot,
     /// Its parts, each with the slot of its votes.
-    pub parts: Vec<(Slot, &'a Part)>,
+    pub parts: Vec<(Slot, &'a ThresholdPart)>,
 }
 
 /// The terms with every counter numbered, in the order of [`Slot`].
@@ -139,12 +115,12 @@ pub fn counted(terms: &[Term]) -> Vec<Counted<'_>> {
     let mut all = Vec::new();
     for (_, thresholds) in numbered(terms) {
         for numbered in thresholds {
-            all.push(Counted { slot: numbered.slot, filter: numbered.threshold.filter.as_deref() });
+            all.push(Counted { slot: numbered.slot, filter: numbered.threshold.filter.as_ref() });
             all.extend(
                 numbered
                     .parts
                     .iter()
-                    .map(|(slot, part)| Counted { slot: *slot, filter: part.filter.as_deref() }),
+                    .map(|(slot, part)| Counted { slot: *slot, filter: part.filter.as_ref() }),
             );
         }
     }
@@ -165,7 +141,7 @@ impl Numbered<'_> {
     /// Whether the approvals are enough for this threshold.
     #[must_use]
     pub fn is_met(&self, reviews: &[Review]) -> bool {
-        self.threshold.can_approve()
+        can_approve(self.threshold)
             && votes(reviews, Decision::Approve, self.slot) >= self.threshold.approve
             && self
                 .parts

@@ -29,7 +29,7 @@ pub(crate) struct Asker<'a> {
 
 impl<'a> Asker<'a> {
     pub(crate) fn new(policy: &'a Policy, user: &'a User) -> Self {
-        Self { user, roles: user.roles.iter().filter_map(|name| policy.role(name)).collect() }
+        Self { user, roles: policy.base_roles(user).collect() }
     }
 
     /// Whether `role` may be asked for: some role allows it and none denies it.
@@ -38,8 +38,15 @@ impl<'a> Asker<'a> {
     }
 
     /// The roles of the user which let them ask for `role`.
-    pub(crate) fn through<'s>(&'s self, role: &'s RoleName, manner: Manner) -> impl Iterator<Item = &'a Role> + 's {
-        self.roles.iter().copied().filter(move |own| matches(own.allow(), role, manner, &self.user.traits))
+    pub(crate) fn through<'s>(
+        &'s self,
+        role: &'s RoleName,
+        manner: Manner,
+    ) -> impl Iterator<Item = &'a Role> + 's {
+        self.roles
+            .iter()
+            .copied()
+            .filter(move |own| matches(own.allow(), role, manner, &self.user.traits))
     }
 
     /// What is denied as a role is denied as a way to resources too.
@@ -48,15 +55,20 @@ impl<'a> Asker<'a> {
         self.roles.iter().any(|own| match manner {
             Manner::Role => matches(own.deny(), role, Manner::Role, traits),
             Manner::Search => {
-                matches(own.deny(), role, Manner::Role, traits) || matches(own.deny(), role, Manner::Search, traits)
+                matches(own.deny(), role, Manner::Role, traits)
+                    || matches(own.deny(), role, Manner::Search, traits)
             }
         })
     }
 
     /// Every role that may be asked for in this manner, sorted.
     pub(crate) fn all(&self, policy: &Policy, manner: Manner) -> Vec<RoleName> {
-        let mut all: Vec<RoleName> =
-            policy.roles().map(Role::name).filter(|role| self.may_ask(role, manner)).cloned().collect();
+        let mut all: Vec<RoleName> = policy
+            .roles()
+            .map(Role::name)
+            .filter(|role| self.may_ask(role, manner))
+            .cloned()
+            .collect();
         all.sort();
         all
     }
@@ -106,7 +118,9 @@ impl<'a> Asker<'a> {
 
     /// The roles of the user which let them ask for any of `roles`.
     fn matching(&self, roles: &[RoleName], manner: Manner) -> Vec<&'a Role> {
-        let fits = |own: &&&Role| roles.iter().any(|role| matches(own.allow(), role, manner, &self.user.traits));
+        let fits = |own: &&&Role| {
+            roles.iter().any(|role| matches(own.allow(), role, manner, &self.user.traits))
+        };
         self.roles.iter().filter(fits).copied().collect()
     }
 
@@ -119,7 +133,8 @@ fn matches(conditions: &Conditions, role: &RoleName, manner: Manner, traits: &Tr
     let request = &conditions.request;
     match manner {
         Manner::Role => {
-            request.roles.matches(role.as_str(), traits) || claimed(&request.claims_to_roles, role, traits)
+            request.roles.matches(role.as_str(), traits)
+                || claimed(&request.claims_to_roles, role, traits)
         }
         Manner::Search => request.search_as_roles.matches(role.as_str(), traits),
     }
@@ -127,5 +142,7 @@ fn matches(conditions: &Conditions, role: &RoleName, manner: Manner, traits: &Tr
 
 /// Whether a trait of someone matches them with `role`.
 pub(crate) fn claimed(claims: &[Claim], role: &RoleName, traits: &Traits) -> bool {
-    claims.iter().any(|claim| claim.roles_for(traits).iter().any(|pattern| pattern.matches(role.as_str())))
+    claims
+        .iter()
+        .any(|claim| claim.roles_for(traits).iter().any(|pattern| pattern.matches(role.as_str())))
 }

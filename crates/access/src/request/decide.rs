@@ -42,21 +42,34 @@ impl Request {
         self.check_caller(policy, actor, &command, now)?;
         let act = |reason: String| {
             check_reason_length(&reason)?;
-            Ok(Act { by: actor.author().clone(), channel: actor.channel(), at: now, reason: reason.trim().to_owned() })
+            Ok(Act {
+                by: actor.author().clone(),
+                channel: actor.channel(),
+                at: now,
+                reason: reason.trim().to_owned(),
+            })
         };
         match (&self.state, command) {
-            (State::Pending, _) if now >= self.asked.answer_by => Err(Refusal::TooLate(self.asked.answer_by)),
-            (State::Approved(approval), _) if now >= approval.until => Err(Refusal::GrantEnded(approval.until)),
+            (State::Pending, _) if now >= self.asked.answer_by => {
+                Err(Refusal::TooLate(self.asked.answer_by))
+            }
+            (State::Approved(approval), _) if now >= approval.until => {
+                Err(Refusal::GrantEnded(approval.until))
+            }
 
             (State::Pending, Command::Approve { reason, assume_start, duration }) => {
                 let word = Word { decision: Decision::Approve, reason, assume_start, duration };
                 self.reviewed(policy, actor, word, now)
             }
             (State::Pending, Command::Deny { reason }) => {
-                let word = Word { decision: Decision::Deny, reason, assume_start: None, duration: None };
+                let word =
+                    Word { decision: Decision::Deny, reason, assume_start: None, duration: None };
                 self.reviewed(policy, actor, word, now)
             }
-            (State::Pending, Command::Override { decision, reason, roles, assume_start, duration }) => {
+            (
+                State::Pending,
+                Command::Override { decision, reason, roles, assume_start, duration },
+            ) => {
                 let word = Word { decision, reason, assume_start, duration };
                 self.overridden(policy, actor, word, roles, now)
             }
@@ -70,11 +83,16 @@ impl Request {
             (State::Approved(_), Command::Release) => Ok(Event::Released(act(String::new())?)),
             (State::Approved(_), Command::Revoke { reason }) => Ok(Event::Revoked(act(reason)?)),
 
-            (State::Pending, Command::Release | Command::Revoke { .. }) => Err(Refusal::NotApproved),
+            (State::Pending, Command::Release | Command::Revoke { .. }) => {
+                Err(Refusal::NotApproved)
+            }
             (State::Approved(_), Command::Cancel) => Err(Refusal::AlreadyApproved),
             (
                 State::Approved(_),
-                Command::Approve { .. } | Command::Deny { .. } | Command::Override { .. } | Command::Promote { .. },
+                Command::Approve { .. }
+                | Command::Deny { .. }
+                | Command::Override { .. }
+                | Command::Promote { .. },
             )
             | (
                 State::Cancelled(_)
@@ -94,10 +112,18 @@ impl Request {
     }
 
     /// Whether the caller may give this command at all.
-    fn check_caller(&self, policy: &Policy, actor: &Actor, command: &Command, now: Timestamp) -> Result<(), Refusal> {
+    fn check_caller(
+        &self,
+        policy: &Policy,
+        actor: &Actor,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         match (command, actor.author()) {
             (Command::Approve { .. } | Command::Deny { .. }, Author::Program(_)) => Ok(()),
-            (Command::Approve { .. } | Command::Deny { .. }, author) => self.check_reviewer(policy, author),
+            (Command::Approve { .. } | Command::Deny { .. }, author) => {
+                self.check_reviewer(policy, author)
+            }
             (Command::Promote { list, .. }, author) => {
                 self.check_reviewer(policy, author)?;
                 check_owner(list, author)
@@ -113,7 +139,9 @@ impl Request {
                 self.check_override(policy, author, now)
             }
             (Command::Revoke { .. }, author) => {
-                if administrative(policy, actor, Verb::Update).is_ok() || self.check_reviewer(policy, author).is_ok() {
+                if administrative(policy, actor, Verb::Update).is_ok()
+                    || self.check_reviewer(policy, author).is_ok()
+                {
                     return Ok(());
                 }
                 Err(Refusal::NotRevoker)
@@ -131,16 +159,31 @@ impl Request {
     }
 
     /// Not one's own, and not with the help of a grant: an administrator for an hour could else make it for ever.
-    fn check_override(&self, policy: &Policy, author: &Author, now: Timestamp) -> Result<(), Refusal> {
+    fn check_override(
+        &self,
+        policy: &Policy,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         match author {
-            Author::User(name) if *name == self.asked.user || self.asked.by.is(name) => Err(Refusal::OwnOverride),
-            Author::User(name) if policy.grants(name, now).next().is_some() => Err(Refusal::OverrideWithGrant),
+            Author::User(name) if *name == self.asked.user => Err(Refusal::OwnOverride),
+            Author::User(name)
+                if policy.requests_of(name).any(|request| request.grant(now).is_some()) =>
+            {
+                Err(Refusal::OverrideWithGrant)
+            }
             Author::User(_) | Author::Operator(_) => Ok(()),
             Author::Program(_) => Err(Refusal::Caller(author.to_string())),
         }
     }
 
-    fn reviewed(&self, policy: &Policy, actor: &Actor, word: Word, now: Timestamp) -> Result<Event, Refusal> {
+    fn reviewed(
+        &self,
+        policy: &Policy,
+        actor: &Actor,
+        word: Word,
+        now: Timestamp,
+    ) -> Result<Event, Refusal> {
         check_reason_length(&word.reason)?;
         if self.reviews.iter().any(|review| review.by == *actor.author()) {
             return Err(Refusal::AlreadyReviewed);
@@ -151,9 +194,16 @@ impl Request {
             Author::User(name) => Some(active(policy, name)?),
             Author::Operator(_) | Author::Program(_) => None,
         };
-        let (roles, traits) = reviewer.map_or((&nobody.0, &nobody.1), |user| (&user.roles, &user.traits));
+        let (roles, traits) =
+            reviewer.map_or((&nobody.0, &nobody.1), |user| (&user.roles, &user.traits));
         let annotations = Traits::new();
-        let glance = Glance { asked: &self.asked, roles, traits, reason: word.reason.trim(), annotations: &annotations };
+        let glance = Glance {
+            asked: &self.asked,
+            roles,
+            traits,
+            reason: word.reason.trim(),
+            annotations: &annotations,
+        };
         let review = Review {
             by: actor.author().clone(),
             channel: actor.channel(),
@@ -191,14 +241,19 @@ impl Request {
             (Decision::Deny, None) => Outcome::Denied,
             (Decision::Approve, _) => {
                 if let Some(roles) = &roles {
-                    let foreign: Vec<_> =
-                        roles.iter().filter(|role| !self.asked.roles.contains(role)).cloned().collect();
+                    let foreign: Vec<_> = roles
+                        .iter()
+                        .filter(|role| !self.asked.roles.contains(role))
+                        .cloned()
+                        .collect();
                     if roles.is_empty() || !foreign.is_empty() {
                         return Err(Refusal::RolesNotAsked { roles: foreign });
                     }
                 }
                 let mut outcome = self.granted(policy, &self.reviews, Some(&word), now)?;
-                if let (Outcome::Approved { roles: granted, .. }, Some(roles)) = (&mut outcome, roles) {
+                if let (Outcome::Approved { roles: granted, .. }, Some(roles)) =
+                    (&mut outcome, roles)
+                {
                     granted.retain(|role| roles.contains(role));
                 }
                 outcome
@@ -245,21 +300,28 @@ impl Request {
             .and_then(|word| word.assume_start)
             .or_else(|| yes().rev().find_map(|review| review.assume_start))
             .or(self.asked.assume_start);
-        let shortened = yes().filter_map(|review| review.duration).chain(last.and_then(|word| word.duration));
+        let shortened =
+            yes().filter_map(|review| review.duration).chain(last.and_then(|word| word.duration));
         let duration = shortened.fold(self.asked.duration, SignedDuration::min);
         let start = start.map_or(now, |start| start.max(now));
         let from = match self.asked.extends {
             None => start,
             Some(extension) => {
                 // The end that moves is that of a grant which is still there.
-                let extended = policy.request(extension.request).filter(|request| *request.user() == self.asked.user);
+                let extended = policy
+                    .request(extension.request)
+                    .filter(|request| *request.user() == self.asked.user);
                 if extended.is_none_or(|request| request.status(now) != Status::Approved) {
                     return Err(Refusal::ExtendedIsOver(extension.request));
                 }
                 start.max(extension.from)
             }
         };
-        Ok(Outcome::Approved { roles: self.asked.roles.clone(), start, until: length::later(from, duration) })
+        Ok(Outcome::Approved {
+            roles: self.asked.roles.clone(),
+            start,
+            until: length::later(from, duration),
+        })
     }
 
     fn closed(&self, now: Timestamp) -> Refusal {
@@ -315,6 +377,8 @@ impl Actor {
         if self.author().to_string() == author {
             return Ok(());
         }
-        Err(Refusal::OtherAuthor { author: author.chars().filter(|c| !c.is_control()).take(128).collect() })
+        Err(Refusal::OtherAuthor {
+            author: author.chars().filter(|c| !c.is_control()).take(128).collect(),
+        })
     }
 }

@@ -6,6 +6,7 @@ use super::{
     length,
     prune::Search,
     reviewers::reviewers,
+    rights,
 };
 use crate::{
     identity::User,
@@ -16,7 +17,7 @@ use crate::{
     rule,
     threshold::{self, Term},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// The longest reason, in bytes.
@@ -105,13 +106,18 @@ fn requester<'a>(policy: &'a Policy, actor: &Actor, draft: &Draft) -> Result<&'a
         (Opening::Decided(_), Some(_)) => return Err(Refusal::OwnDecided),
         (Opening::Decided(_), None) => return Err(Refusal::FiledDecided),
     }
-    let name = own.or(draft.user.as_ref()).ok_or_else(|| Refusal::Caller(actor.author().to_string()))?;
+    let name =
+        own.or(draft.user.as_ref()).ok_or_else(|| Refusal::Caller(actor.author().to_string()))?;
     active(policy, name)
 }
 
 /// The record of a user who may act.
 pub(super) fn active<'a>(policy: &'a Policy, name: &UserName) -> Result<&'a User, Refusal> {
-    policy.user(name).filter(|user| !user.disabled).ok_or_else(|| Refusal::Caller(format!("user \"{name}\"")))
+    policy
+        .user(name)
+        .filter(|user| !user.disabled)
+        .map(AsRef::as_ref)
+        .ok_or_else(|| Refusal::Caller(format!("user \"{name}\"")))
 }
 
 /// Whether the caller has `verb` on `access_request`. Whoever has the host's admin socket has all.
@@ -122,7 +128,7 @@ pub(super) fn administrative(policy: &Policy, actor: &Actor, verb: Verb) -> Resu
         Author::Program(_) => Err(refusal),
         Author::User(name) => {
             active(policy, name)?;
-            if policy.has_rule(name, "access_request", verb) { Ok(()) } else { Err(refusal) }
+            if rights::has(policy, name, verb) { Ok(()) } else { Err(refusal) }
         }
     }
 }
@@ -150,7 +156,8 @@ pub(super) const fn check_reason_length(reason: &str) -> Result<(), Refusal> {
 /// Each resource once, in the order given.
 fn distinct(resources: &[ResourceId]) -> Result<Vec<ResourceId>, Refusal> {
     let mut seen = BTreeSet::new();
-    let distinct: Vec<ResourceId> = resources.iter().filter(|resource| seen.insert(*resource)).cloned().collect();
+    let distinct: Vec<ResourceId> =
+        resources.iter().filter(|resource| seen.insert(*resource)).cloned().collect();
     if distinct.len() > MAX_RESOURCES {
         return Err(Refusal::TooManyResources { len: distinct.len(), most: MAX_RESOURCES });
     }
@@ -184,7 +191,7 @@ fn check_clusters(policy: &Policy, resources: &[ResourceId]) -> Result<(), Refus
     let unknown: BTreeSet<String> = resources
         .iter()
         .map(ResourceId::cluster)
-        .filter(|cluster| !policy.knows_cluster(cluster))
+        .filter(|cluster| *cluster != policy.cluster() && policy.leaf(cluster).is_none())
         .map(ToString::to_string)
         .collect();
     if unknown.is_empty() {
@@ -215,11 +222,16 @@ fn wanted(
             false => Ok(all),
         };
     }
-    let refused = |role: &str| Refusal::NotRequestable { user: asker.user.name.clone(), role: role.to_owned() };
+    let refused = |role: &str| Refusal::NotRequestable {
+        user: asker.user.name.clone(),
+        role: role.to_owned(),
+    };
     let mut named = BTreeSet::new();
     for role in &draft.roles {
         let name: RoleName = role.parse().map_err(|_| refused(role))?;
-        let askable = resources.is_empty() && policy.role(&name).is_some() && asker.may_ask(&name, Manner::Role);
+        let askable = resources.is_empty()
+            && policy.role(&name).is_some()
+            && asker.may_ask(&name, Manner::Role);
         if resources.is_empty() && !askable {
             return Err(refused(role));
         }
@@ -246,10 +258,14 @@ fn check_reason(asker: &Asker<'_>, roles: &[RoleName], reason: &str) -> Result<(
 fn terms(asker: &Asker<'_>, roles: &[RoleName], manner: Manner) -> Vec<Term> {
     let term = |role: &RoleName, own: &Role| {
         let written = &own.allow().request.thresholds;
-        let thresholds = if written.is_empty() { vec![threshold::standard()] } else { written.clone() };
+        let thresholds =
+            if written.is_empty() { vec![threshold::standard()] } else { written.clone() };
         Term { role: role.clone(), through: own.name().clone(), thresholds }
     };
-    roles.iter().flat_map(|role| asker.through(role, manner).map(move |own| term(role, own))).collect()
+    roles
+        .iter()
+        .flat_map(|role| asker.through(role, manner).map(move |own| term(role, own)))
+        .collect()
 }
 
 /// Refuses what nobody could ever approve: it would wait for nothing.
@@ -259,8 +275,11 @@ fn check_hope(policy: &Policy, asked: &Requested, now: Timestamp) -> Result<(), 
     if request.approval().is_some() {
         return Ok(());
     }
-    if reviewers(policy, asked).next().is_none() {
-        return Err(Refusal::NobodyCouldApprove { user: asked.user.clone(), roles: asked.roles.clone() });
+    if reviewers(policy, asked).is_empty() {
+        return Err(Refusal::NobodyCouldApprove {
+            user: asked.user.clone(),
+            roles: asked.roles.clone(),
+        });
     }
     let missing = request.missing(policy);
     if missing.is_within_reach() || policy.users().any(|user| could_override(policy, asked, user)) {
@@ -270,16 +289,10 @@ fn check_hope(policy: &Policy, asked: &Requested, now: Timestamp) -> Result<(), 
 }
 
 fn could_override(policy: &Policy, asked: &Requested, user: &User) -> bool {
-    !user.disabled && user.name != asked.user && policy.has_rule(&user.name, "access_request", Verb::Update)
+    !user.disabled && user.name != asked.user && rights::has(policy, &user.name, Verb::Update)
 }
 
 /// Whether a request for these roles or resources would need a reason, for screens.
 pub(crate) fn reason_needed(asker: &Asker<'_>, roles: &[RoleName]) -> bool {
     check_reason(asker, roles, "").is_err()
-}
-
-/// The duration an undecided request may last at most: for screens.
-#[must_use]
-pub const fn ceiling() -> SignedDuration {
-    length::MAX_DURATION
 }

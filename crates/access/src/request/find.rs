@@ -37,7 +37,9 @@ pub enum BadFind {
 
 impl Find {
     /// The filter these keys and values mean.
-    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, BadFind> {
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, BadFind> {
         let mut find = Self::default();
         for (key, value) in pairs {
             match key {

@@ -47,7 +47,8 @@ pub(super) fn granted(
             (longest, LimitKind::Role { through: through.clone(), role: role.clone() })
         })
     });
-    let (limit, kind) = limits.min_by_key(|(limit, _)| *limit).unwrap_or((DEFAULT_DURATION, LimitKind::Default));
+    let (limit, kind) =
+        limits.min_by_key(|(limit, _)| *limit).unwrap_or((DEFAULT_DURATION, LimitKind::Default));
     let limit = limit.min(MAX_DURATION);
     let cut = asked.filter(|asked| *asked > limit).map(|asked| Limit { asked, kind });
     Ok((asked.unwrap_or(DEFAULT_DURATION).min(limit), cut))
@@ -67,7 +68,11 @@ pub(super) fn answer_by(
 }
 
 /// Checks a start somebody asks for at `now` in a request made at `created`.
-pub(super) fn check_start(start: Timestamp, created: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn check_start(
+    start: Timestamp,
+    created: Timestamp,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let latest = later(created, MAX_AHEAD);
     if start >= latest {
         return Err(Refusal::StartTooLate { latest });

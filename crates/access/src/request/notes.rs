@@ -59,7 +59,9 @@ impl Notes {
 
     /// The notes after `change`, if what it expects is there; nothing is half done.
     pub fn changed(&self, change: NotesChange) -> Result<Self, NotesError> {
-        if let Some((key, _)) = change.expect.iter().find(|(key, value)| self.get(key).unwrap_or_default() != *value) {
+        if let Some((key, _)) =
+            change.expect.iter().find(|(key, value)| self.get(key).unwrap_or_default() != *value)
+        {
             return Err(NotesError::CompareFailed { key: key.clone() });
         }
         let mut next = self.0.clone();

@@ -36,7 +36,10 @@ impl Search<'_> {
             return Err(Refusal::NoSearchRoles(self.asker.user.name.clone()));
         }
         if let Some(role) = named.iter().find(|role| !roles.contains(role)) {
-            return Err(Refusal::NotRequestable { user: self.asker.user.name.clone(), role: role.to_string() });
+            return Err(Refusal::NotRequestable {
+                user: self.asker.user.name.clone(),
+                role: role.to_string(),
+            });
         }
         if !named.is_empty() {
             roles.retain(|role| named.contains(role));
@@ -51,14 +54,17 @@ impl Search<'_> {
 
     /// A role remains if every Kubernetes kind asked for may be asked for through it.
     fn prune_by_kind(&self, roles: &mut Vec<RoleName>, named: &[RoleName]) -> Result<(), Refusal> {
-        let kinds: BTreeSet<&str> = self.resources.iter().filter_map(ResourceId::kube_kind).collect();
+        let kinds: BTreeSet<&str> =
+            self.resources.iter().filter_map(ResourceId::kube_kind).collect();
         if kinds.is_empty() {
             return Ok(());
         }
         let before = roles.len();
         roles.retain(|role| kinds.iter().all(|kind| self.kind_allowed(role, kind)));
         if roles.is_empty() || (!named.is_empty() && roles.len() < before) {
-            return Err(Refusal::InvalidKind { kinds: kinds.into_iter().map(str::to_owned).collect() });
+            return Err(Refusal::InvalidKind {
+                kinds: kinds.into_iter().map(str::to_owned).collect(),
+            });
         }
         Ok(())
     }
@@ -66,9 +72,11 @@ impl Search<'_> {
     /// A role of the requester without a list allows every kind; a denied kind is denied through any role.
     fn kind_allowed(&self, role: &RoleName, kind: &str) -> bool {
         let listed = |kinds: &[RequestKind]| kinds.iter().any(|own| covers_kind(own, kind));
-        let denied = self.asker.roles.iter().any(|own| {
-            own.deny().request.kubernetes_resources.as_deref().is_some_and(listed)
-        });
+        let denied = self
+            .asker
+            .roles
+            .iter()
+            .any(|own| own.deny().request.kubernetes_resources.as_deref().is_some_and(listed));
         !denied
             && self
                 .asker
@@ -77,7 +85,10 @@ impl Search<'_> {
     }
 
     fn prune_by_reach(&self, candidates: &[RoleName]) -> Result<Vec<RoleName>, Refusal> {
-        let candidates: Vec<&Role> = candidates.iter().filter_map(|name| self.policy.role(name)).collect();
+        let candidates: Vec<&Role> = candidates
+            .iter()
+            .filter_map(|name| self.policy.role(name).map(AsRef::as_ref))
+            .collect();
         let mut needed = BTreeSet::new();
         for resource in self.resources {
             let target = self.policy.target(&resource.target_id());
@@ -85,14 +96,18 @@ impl Search<'_> {
                 .iter()
                 .copied()
                 .filter(|role| target.is_some_and(|target| reaches(role, target, self.asker.user)))
-                .filter(|role| resource.kube().is_none_or(|part| reaches_part(role, &part, self.asker.user)))
+                .filter(|role| {
+                    resource.kube().is_none_or(|part| reaches_part(role, &part, self.asker.user))
+                })
                 .collect();
             if resource.kube().is_some() && reaching.is_empty() {
                 return Err(Refusal::NoRoleForPart(resource.clone()));
             }
             match self.login.filter(|_| resource.target_id().kind == TargetKind::Node) {
                 None => needed.extend(reaching.into_iter().map(Role::name)),
-                Some(login) => needed.extend(fewest_logins(&reaching, login, self.asker.user).map(Role::name)),
+                Some(login) => {
+                    needed.extend(fewest_logins(&reaching, login, self.asker.user).map(Role::name))
+                }
             }
         }
         if !needed.is_empty() {
@@ -105,11 +120,12 @@ impl Search<'_> {
 /// Whether a role would let `user` reach `target`, by what the target is called.
 pub(crate) fn reaches(role: &Role, target: &Target, user: &User) -> bool {
     let kind = target.id.kind;
-    role.allow().selector(kind).allows(&target.labels, user) && !role.deny().selector(kind).denies(&target.labels, user)
+    role.allow().selector(kind).allows(&target.labels, user)
+        && !role.deny().selector(kind).denies(&target.labels, user)
 }
 
 /// Whether a role covers a part of a Kubernetes cluster with any verb.
-fn reaches_part(role: &Role, part: &KubePart<'_>, user: &User) -> bool {
+pub(crate) fn reaches_part(role: &Role, part: &KubePart<'_>, user: &User) -> bool {
     // Role documents up to version 7 know the singular, later ones the plural.
     let kinds = [Some(bare(part.resource)), kube_singular(bare(part.resource))];
     role.allow().kubernetes_resources.iter().any(|own| {
@@ -145,9 +161,8 @@ fn fewest_logins<'a>(roles: &[&'a Role], login: &Login, user: &User) -> Option<&
 
 fn covers_kind(own: &RequestKind, kind: &str) -> bool {
     let any_group = own.api_group.as_deref().is_none_or(|group| group == "*");
-    *own.kind == *"*" && any_group
-        || (kube_plural(&own.kind) == bare(kind) || *own.kind == *"*")
-            && (any_group || own.api_group.as_deref() == Some(group(kind)))
+    let same_kind = *own.kind == *"*" || kube_plural(&own.kind) == bare(kind);
+    same_kind && (any_group || own.api_group.as_deref() == Some(group(kind)))
 }
 
 /// `deployments` of `deployments.apps`.

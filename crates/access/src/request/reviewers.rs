@@ -2,14 +2,14 @@
 
 use super::{Requested, asker::claimed};
 use crate::{
-    expr::{Field, Values},
+    expr::{Expr, Field, Values},
     identity::{Traits, User},
     name::{RoleName, UserName},
     policy::Policy,
     role::{ReviewConditions, Role},
     threshold::{self, Slot},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What expressions may look at of a review that is given, or could be.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,11 @@ impl<'a> Glance<'a> {
             .lists(Field::ReviewAnnotations, self.annotations)
     }
 
+    /// Whether an expression holds.
+    pub(crate) fn satisfies(&self, expression: &Expr) -> bool {
+        expression.holds(&self.values())
+    }
+
     /// The counters whose filter holds.
     pub(crate) fn counts(&self) -> BTreeSet<Slot> {
         let values = self.values();
@@ -48,26 +53,39 @@ impl<'a> Glance<'a> {
 /// Whether `user` may review what was asked: it is not their own, no role denies it, and every requested
 /// role is matched by a role which allows it, where its condition holds. Roles won by grants do not count.
 pub(crate) fn may_review(policy: &Policy, asked: &Requested, user: &User) -> bool {
-    if user.disabled || user.name == asked.user || asked.by.is(&user.name) || asked.roles.is_empty() {
+    if user.disabled || user.name == asked.user || asked.by.is(&user.name) || asked.roles.is_empty()
+    {
         return false;
     }
-    let roles: Vec<&Role> = user.roles.iter().filter_map(|name| policy.role(name)).collect();
+    let roles: Vec<&Role> = policy.base_roles(user).collect();
     let nothing = Traits::new();
-    let glance =
-        Glance { asked, roles: &user.roles, traits: &user.traits, reason: "", annotations: &nothing };
+    let glance = Glance {
+        asked,
+        roles: &user.roles,
+        traits: &user.traits,
+        reason: "",
+        annotations: &nothing,
+    };
     let values = glance.values();
     let applies = |conditions: &ReviewConditions, role: &RoleName| {
         matches(conditions, role, &user.traits)
             && conditions.condition.as_ref().is_none_or(|condition| condition.holds(&values))
     };
-    let denied = |role: &RoleName| roles.iter().any(|own| applies(&own.deny().review_requests, role));
-    let allowed = |role: &RoleName| roles.iter().any(|own| applies(&own.allow().review_requests, role));
+    let denied =
+        |role: &RoleName| roles.iter().any(|own| applies(&own.deny().review_requests, role));
+    let allowed =
+        |role: &RoleName| roles.iter().any(|own| applies(&own.allow().review_requests, role));
     !asked.roles.iter().any(denied) && asked.roles.iter().all(allowed)
 }
 
 /// Everyone who may review what was asked, by name.
-pub(crate) fn reviewers<'a>(policy: &'a Policy, asked: &'a Requested) -> impl Iterator<Item = &'a User> {
-    policy.users().filter(move |user| may_review(policy, asked, user))
+pub(crate) fn reviewers<'a>(policy: &'a Policy, asked: &Requested) -> Vec<&'a User> {
+    let holders: BTreeMap<&UserName, &User> = policy
+        .reviewing_roles()
+        .flat_map(|role| policy.holders(role.name()))
+        .map(|user| (&user.name, user))
+        .collect();
+    holders.into_values().filter(|user| may_review(policy, asked, user)).collect()
 }
 
 /// The roles of `user` that say anything about reviewing one of `requested`.
@@ -84,11 +102,12 @@ pub(crate) fn reviewing_roles<'a>(
 }
 
 fn matches(conditions: &ReviewConditions, role: &RoleName, traits: &Traits) -> bool {
-    conditions.roles.matches(role.as_str(), traits) || claimed(&conditions.claims_to_roles, role, traits)
+    conditions.roles.matches(role.as_str(), traits)
+        || claimed(&conditions.claims_to_roles, role, traits)
 }
 
 /// Whether `user` may review this request, whatever its state: what screens ask before they show a button.
 #[must_use]
-pub fn can_review(policy: &Policy, asked: &Requested, user: &UserName) -> bool {
+pub(crate) fn can_review(policy: &Policy, asked: &Requested, user: &UserName) -> bool {
     policy.user(user).is_some_and(|user| may_review(policy, asked, user))
 }

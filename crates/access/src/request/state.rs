@@ -172,9 +172,9 @@ pub struct Grant<'a> {
 /// A request: what was filed, what reviewers said, and where it stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
-    asked: Requested,
-    reviews: Vec<Review>,
-    state: State,
+    pub(super) asked: Requested,
+    pub(super) reviews: Vec<Review>,
+    pub(super) state: State,
 }
 
 impl Request {

@@ -75,7 +75,7 @@ impl Claim {
 }
 
 /// How many reviews decide (the law, §4).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Threshold {
     /// Its name, or nothing.
     pub name: Box<str>,
@@ -90,7 +90,7 @@ pub struct Threshold {
 }
 
 /// One part of `all_of`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ThresholdPart {
     /// Its name, or nothing.
     pub name: Box<str>,
