@@ -94,6 +94,7 @@ impl Control {
     pub(crate) fn routes(&self) -> Routes {
         let routes = Routes::new(self);
         let routes = crate::ping::routes(routes);
+        let routes = crate::audit::routes(routes);
         crate::openapi::routes(routes)
     }
 

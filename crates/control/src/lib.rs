@@ -11,6 +11,7 @@
 //! it a call is [`Caller::Anonymous`]. Deliberately absent: sockets, TLS and the clock, which are the
 //! daemon's; and any state of its own, so that several daemons can share one store.
 
+mod audit;
 mod caller;
 mod control;
 pub mod http;

@@ -3,6 +3,10 @@
 use super::{Auth, Endpoint, Parameter, Verb};
 use crate::audit::AuditPage;
 
+/// The size of the log that a proof is about.
+const SIZE: &[Parameter] =
+    &[Parameter::new("size", "In the log of so many events; all of them by default.")];
+
 /// Questions to the log.
 pub const QUERY: Endpoint = Endpoint::get(
     "/v1/audit",
@@ -32,19 +36,45 @@ pub const QUERY: Endpoint = Endpoint::get(
 pub const CHECKPOINT: Endpoint = Endpoint::get(
     "/v1/audit/checkpoint",
     "showCheckpoint",
-    "The signed checkpoint of the log, as a C2SP note",
+    "Sign how the log stands now, as a C2SP checkpoint",
     Auth::Rule("event", Verb::Read),
 )
-.answers_bytes("text/plain");
+.answers_any();
+/// That an event is in the log.
+pub const PROOF: Endpoint = Endpoint::get(
+    "/v1/audit/proofs/{seq}",
+    "proveEvent",
+    "Prove that an event is in the log (RFC 6962 §2.1.1)",
+    Auth::Rule("event", Verb::Read),
+)
+.query(SIZE)
+.answers_any();
+/// That the log has only grown.
+pub const CONSISTENCY: Endpoint = Endpoint::get(
+    "/v1/audit/consistency/{size}",
+    "proveConsistency",
+    "Prove that an older log is a beginning of this one (RFC 6962 §2.1.2)",
+    Auth::Rule("event", Verb::Read),
+)
+.query(SIZE)
+.answers_any();
+/// Computes the whole log again.
+pub const VERIFY: Endpoint = Endpoint::get(
+    "/v1/audit/verify",
+    "verifyAudit",
+    "Compute the whole log again, and say what does not agree",
+    Auth::Rule("event", Verb::Read),
+)
+.answers_any();
 /// A bundle that can be verified offline.
 pub const EXPORT: Endpoint = Endpoint::get(
     "/v1/audit/export",
     "exportAudit",
-    "A bundle of events, proofs and a checkpoint, to be verified offline",
+    "A bundle of a request's events, proofs and a checkpoint, to be verified offline",
     Auth::Rule("event", Verb::Read),
 )
-.query(&[Parameter::new("request", "Only what belongs to this access request.")])
+.query(&[Parameter::new("request", "The access request.")])
 .answers_any();
 
 /// All of them.
-pub const ALL: &[Endpoint] = &[QUERY, CHECKPOINT, EXPORT];
+pub const ALL: &[Endpoint] = &[QUERY, CHECKPOINT, PROOF, CONSISTENCY, VERIFY, EXPORT];
