@@ -16,6 +16,8 @@ mod field;
 pub(crate) mod guard;
 mod lower;
 mod residual;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use self::{

@@ -39,6 +39,7 @@ pub(crate) struct Template {
 #[derive(Clone, Debug)]
 enum Source {
     EmailLocal(Box<Source>),
+    Nothing,
     Replace(Box<Source>, Regex, Box<str>),
     Trait(Box<str>),
 }
@@ -72,8 +73,7 @@ impl Entry {
                 .map(Self::Fixed)
                 .map_err(|error| EntryError::Pattern(error.to_string()));
         };
-        let broken =
-            |cause: &str| EntryError::Template(format!("{cause}; the entry `{text}` is ignored"));
+        let broken = |cause: &str| EntryError::Template(format!("`{text}`: {cause}"));
         let Some((inside, behind)) = rest.split_once("}}") else {
             return Err(broken("`{{` without `}}`"));
         };
@@ -83,6 +83,11 @@ impl Entry {
         let (tree, _) = guard::parse(inside.trim()).map_err(|error| broken(&error.to_string()))?;
         let source = source(&tree).map_err(|error| broken(&error))?;
         Ok(Self::Template(Template { before: before.into(), source, behind: behind.into() }))
+    }
+
+    /// An entry that stands for no text.
+    pub(crate) fn nothing() -> Self {
+        Self::Template(Template { before: "".into(), source: Source::Nothing, behind: "".into() })
     }
 
     /// Whether the entry matches `text` for someone with these traits.
@@ -138,6 +143,7 @@ impl Source {
                     .filter_map(|text| local_part(text).map(|local| Cow::Owned(local.to_owned())))
                     .collect()
             }
+            Self::Nothing => Vec::new(),
             Self::Replace(inner, regex, with) => {
                 let texts = inner.values(traits);
                 let matching = texts.iter().filter(|text| regex.is_match(text));

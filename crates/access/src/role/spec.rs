@@ -78,7 +78,6 @@ pub struct KubeResourceSpec {
 pub struct ImpersonateSpec {
     pub users: Vec<String>,
     pub roles: Vec<String>,
-    pub where_: Option<String>,
 }
 
 /// `rules[]`
