@@ -1,0 +1,37 @@
+//! `tsh proxy ssh`: what the generated ssh_config names as `ProxyCommand`.
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::route::{self, Handover};
+
+/// Connect other programs to a target.
+#[derive(clap::Subcommand, Debug)]
+pub enum Command {
+    /// The ProxyCommand of ssh: connects, and hands the socket to ssh
+    ///
+    ///     ssh -o ProxyCommand='tsh proxy ssh %h:%p' -o ProxyUseFdpass=yes root@db-box
+    #[command(verbatim_doc_comment)]
+    Ssh(SshArgs),
+}
+
+/// Arguments of `tsh proxy ssh`.
+#[derive(clap::Args, Debug)]
+pub struct SshArgs {
+    /// Carry the bytes over standard input and output instead (without `ProxyUseFdpass yes`)
+    #[arg(long)]
+    stdio: bool,
+    /// The target, as `tsh ls` shows it; a port behind it is ignored
+    target: String,
+}
+
+/// Hands a connection to whoever started us.
+///
+/// # Errors
+/// As [`route::run`].
+pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
+    let Command::Ssh(args) = command;
+    let handover = if args.stdio { Handover::Stdio } else { Handover::Descriptor };
+    route::run(&cx.home, &args.target, handover, cx.now())?;
+    Ok(Exit::Done)
+}
