@@ -50,6 +50,9 @@ pub struct NewArgs {
     /// Whom you would like to answer
     #[arg(long, value_delimiter = ',', value_name = "USER")]
     reviewers: Vec<String>,
+    /// File it for another user (on the daemon's host)
+    #[arg(long, value_name = "USER", hide = true)]
+    user: Option<String>,
     /// Wait for a request that is pending already, instead of filing one
     #[arg(long, value_name = "ID", conflicts_with_all = ["roles", "resource", "nowait", "dry_run"])]
     wait: Option<String>,
@@ -130,6 +133,7 @@ pub fn run(cx: &mut Context, args: NewArgs) -> Result<Exit, Error> {
             .hint("see what you could ask for: tsh ls"));
     }
     let draft = NewRequest {
+        user: args.user,
         roles: args.roles,
         resources: args.resource,
         login: args.login,
