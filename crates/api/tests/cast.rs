@@ -1,5 +1,7 @@
 //! What `wire::cast` writes, `api::cast` reads, however both are cut; and what is no recording is refused by line.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,9 +1,37 @@
-//! Recordings at rest.
+//! Recordings at rest: written once, part by part; encrypted; provable; deleted only by retention.
+//!
+//! ```text
+//!   create ──► put, put, … ──► seal ──► (audit event) ──► settle
+//!     │            │             └ sealed.json: every part's digest, and one over all
+//!     │            └ a part: lines → zstd → age → written aside, synced, renamed
+//!     └ folder, meta.json, a row in the catalogue
+//!
+//!   the daemon dies ──► sweep at the next start: whatever has no seal is sealed as it lies, `recovered`
+//! ```
+//!
+//! Files are the truth; the catalogue is only for asking and is made anew from them when it is lost. What writes
+//! here does so from threads of its own ([`Spool`] blocks); what reads is async.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+mod catalogue;
+mod check;
+mod folder;
+mod key;
+mod ledger;
+mod playback;
+mod press;
+mod search;
+mod shelf;
+mod spool;
+
 pub use api::audit::NewEvent;
+pub use key::{NotAKey, Recipient, RecordingKey, expose};
+pub use playback::{Following, Playback, ReadError};
+pub use press::{MAX_PART, Press, unpack};
+pub use shelf::{CreateError, RESERVE, Shelf, ShelfError};
+pub use spool::{Sealed, Spool};
 
 /// Whose session, where, under what: what is known when a session starts.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -44,4 +72,16 @@ pub enum Outcome {
     Failed(String),
     /// The daemon stopped while it ran; said by the sweep at the next start.
     Interrupted,
+}
+
+impl Outcome {
+    /// The outcome as one word.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Finished => "finished",
+            Self::Cut(code) | Self::Failed(code) => code,
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
