@@ -64,7 +64,9 @@ impl Catalogue {
             ])?;
         for request in &view.requests {
             transaction
-                .prepare_cached("INSERT OR REPLACE INTO recording_request (request, session) VALUES (?1, ?2)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO recording_request (request, session) VALUES (?1, ?2)",
+                )?
                 .execute(params![request, view.session])?;
         }
         transaction.commit()
@@ -94,11 +96,18 @@ impl Catalogue {
     }
 
     pub(super) fn sessions(&self) -> rusqlite::Result<BTreeSet<String>> {
-        self.connection().prepare_cached("SELECT session FROM recording")?.query_map([], |row| row.get(0))?.collect()
+        self.connection()
+            .prepare_cached("SELECT session FROM recording")?
+            .query_map([], |row| row.get(0))?
+            .collect()
     }
 
     /// Recordings begun before `before` that no longer run, oldest first, at most `most`.
-    pub(super) fn older_than(&self, before: Timestamp, most: usize) -> rusqlite::Result<Vec<RecordingView>> {
+    pub(super) fn older_than(
+        &self,
+        before: Timestamp,
+        most: usize,
+    ) -> rusqlite::Result<Vec<RecordingView>> {
         self.connection()
             .prepare_cached("SELECT view FROM recording WHERE started < ?1 AND live = 0 ORDER BY started LIMIT ?2")?
             .query_map(params![before.as_microsecond(), limit(most)], |row| parsed(&row.get::<_, String>(0)?))?
@@ -108,7 +117,8 @@ impl Catalogue {
     /// The page that `query` asks for, newest first. A cursor that is none of ours reads from the newest.
     pub(super) fn list(&self, query: &RecordingQuery) -> rusqlite::Result<Page<RecordingView>> {
         let most = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-        let cursor = query.cursor.as_deref().and_then(read_cursor).unwrap_or((i64::MAX, String::new()));
+        let cursor =
+            query.cursor.as_deref().and_then(read_cursor).unwrap_or((i64::MAX, String::new()));
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
             "SELECT view FROM recording AS r
@@ -135,7 +145,10 @@ impl Catalogue {
         let mut items: Vec<RecordingView> = rows.collect::<rusqlite::Result<_>>()?;
         let more = items.len() > most;
         items.truncate(most);
-        let next = items.last().filter(|_| more).map(|last| format!("{}.{}", last.started.as_microsecond(), last.session));
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("{}.{}", last.started.as_microsecond(), last.session));
         Ok(Page { items, next })
     }
 }
@@ -150,8 +163,9 @@ fn limit(most: usize) -> i64 {
 }
 
 fn parsed(json: &str) -> rusqlite::Result<RecordingView> {
-    serde_json::from_str(json)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into()))
+    serde_json::from_str(json).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
+    })
 }
 
 #[cfg(test)]
@@ -181,7 +195,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let catalogue = Catalogue::open(&folder.path().join("catalogue.sqlite")).unwrap();
         for n in 0..25 {
-            catalogue.put(&view(n, if n < 20 { "alice" } else { "bob" }, "db-box", &["r1"])).unwrap();
+            catalogue
+                .put(&view(n, if n < 20 { "alice" } else { "bob" }, "db-box", &["r1"]))
+                .unwrap();
         }
         catalogue.put(&view(99, "alice", "web", &["r1", "r2"])).unwrap();
         let list = |query: RecordingQuery| {
@@ -198,14 +214,30 @@ mod tests {
         };
         let all: Vec<i64> = std::iter::once(99).chain((0..25).rev()).collect();
         assert_eq!(list(RecordingQuery::default()), all);
-        let of = |user: &str| RecordingQuery { user: Some(user.to_owned()), ..RecordingQuery::default() };
+        let of = |user: &str| RecordingQuery {
+            user: Some(user.to_owned()),
+            ..RecordingQuery::default()
+        };
         assert_eq!(list(of("bob")), [24, 23, 22, 21, 20]);
         assert_eq!(list(of("' OR 1=1 --")), [0_i64; 0]);
-        assert_eq!(list(RecordingQuery { target: Some("web".into()), ..RecordingQuery::default() }), [99]);
-        assert_eq!(list(RecordingQuery { request: Some("r2".into()), ..RecordingQuery::default() }), [99]);
+        assert_eq!(
+            list(RecordingQuery { target: Some("web".into()), ..RecordingQuery::default() }),
+            [99]
+        );
+        assert_eq!(
+            list(RecordingQuery { request: Some("r2".into()), ..RecordingQuery::default() }),
+            [99]
+        );
         let at = |second| Some(Timestamp::from_second(second).unwrap());
-        assert_eq!(list(RecordingQuery { since: at(3), until: at(6), ..RecordingQuery::default() }), [5, 4, 3]);
-        let odd = RecordingQuery { cursor: Some("nonsense".into()), limit: Some(1), ..RecordingQuery::default() };
+        assert_eq!(
+            list(RecordingQuery { since: at(3), until: at(6), ..RecordingQuery::default() }),
+            [5, 4, 3]
+        );
+        let odd = RecordingQuery {
+            cursor: Some("nonsense".into()),
+            limit: Some(1),
+            ..RecordingQuery::default()
+        };
         assert_eq!(catalogue.list(&odd).unwrap().items[0].started.as_second(), 99);
     }
 

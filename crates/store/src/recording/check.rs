@@ -33,14 +33,20 @@ fn compare(folder: &Folder) -> io::Result<RecordingCheck> {
             for file in &seal.files {
                 match found.iter().find(|other| other.name == file.name) {
                     None => problems.push(format!("`{}` is missing", file.name)),
-                    Some(other) if other != file => problems.push(format!("`{}` was changed", file.name)),
+                    Some(other) if other != file => {
+                        problems.push(format!("`{}` was changed", file.name))
+                    }
                     Some(_) => {}
                 }
             }
-            for file in found.iter().filter(|file| !seal.files.iter().any(|other| other.name == file.name)) {
+            for file in
+                found.iter().filter(|file| !seal.files.iter().any(|other| other.name == file.name))
+            {
                 problems.push(format!("`{}` is not in the seal", file.name));
             }
-            if digest_over(&seal.files) != seal.digest || (problems.is_empty() && seal.digest != digest) {
+            if digest_over(&seal.files) != seal.digest
+                || (problems.is_empty() && seal.digest != digest)
+            {
                 problems.push("the seal does not match its own list".to_owned());
             }
         }

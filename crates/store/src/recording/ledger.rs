@@ -12,7 +12,8 @@ impl Meta {
     /// An event belongs to one request; a session that several grants opened says the first, and all in `requests`.
     #[must_use]
     pub fn event(&self, code: &'static str, now: Timestamp) -> NewEvent {
-        let mut event = NewEvent::new(code, now).user(&self.user).session(&self.session).target(&self.target);
+        let mut event =
+            NewEvent::new(code, now).user(&self.user).session(&self.session).target(&self.target);
         event.login.clone_from(&self.login_id);
         event.request = self.requests.first().cloned();
         if self.requests.len() > 1 {

@@ -130,7 +130,9 @@ impl Playback {
         let first = self.read(PartName { number: 0, start_ms: 0 }).await?;
         let header = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let mut lines = header.to_vec();
-        lines.extend_from_slice(format!("\n[{}.{:03},\"c\",\"0\"]\n", start_ms / 1000, start_ms % 1000).as_bytes());
+        lines.extend_from_slice(
+            format!("\n[{}.{:03},\"c\",\"0\"]\n", start_ms / 1000, start_ms % 1000).as_bytes(),
+        );
         Ok(lines.into())
     }
 
@@ -162,8 +164,11 @@ impl Playback {
 
 async fn list(folder: Folder) -> Result<Vec<PartName>, ReadError> {
     let listed = tokio::task::spawn_blocking(move || folder.parts()).await;
-    listed.map_err(|_| ReadError::Interrupted)?.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => ReadError::Unknown,
-        _ => ReadError::Part { part: 0, source },
+    listed.map_err(|_| ReadError::Interrupted)?.map_err(|source| {
+        if source.kind() == io::ErrorKind::NotFound {
+            ReadError::Unknown
+        } else {
+            ReadError::Part { part: 0, source }
+        }
     })
 }

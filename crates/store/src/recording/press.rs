@@ -38,8 +38,8 @@ impl Press {
     pub fn pack(&mut self, lines: &[u8]) -> io::Result<Vec<u8>> {
         let packed = self.zstd.compress(lines)?;
         let recipient: &dyn age::Recipient = &self.recipient.0;
-        let encryptor =
-            age::Encryptor::with_recipients(std::iter::once(recipient)).map_err(io::Error::other)?;
+        let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient))
+            .map_err(io::Error::other)?;
         let mut writer = encryptor.wrap_output(Vec::with_capacity(packed.len() + 512))?;
         writer.write_all(&packed)?;
         writer.finish()
@@ -52,7 +52,8 @@ impl Press {
 /// It is no age file for this key, it was changed (every byte is authenticated), or it is larger than [`MAX_PART`].
 pub fn unpack(part: &[u8], key: &RecordingKey) -> io::Result<Vec<u8>> {
     let decryptor = age::Decryptor::new_buffered(part).map_err(invalid)?;
-    let plain = decryptor.decrypt(std::iter::once(&key.0 as &dyn age::Identity)).map_err(invalid)?;
+    let plain =
+        decryptor.decrypt(std::iter::once(&key.0 as &dyn age::Identity)).map_err(invalid)?;
     let mut lines = Vec::new();
     zstd::stream::read::Decoder::new(plain)?.take(MAX_PART + 1).read_to_end(&mut lines)?;
     if u64::try_from(lines.len()).unwrap_or(u64::MAX) > MAX_PART {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io;
 
-use api::cast::{Break, Reader};
 use api::cast::transcript::{Line, Transcript};
+use api::cast::{Break, Reader};
 use api::recording::{MAX_MATCHES, RecordingMatch};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -26,7 +26,11 @@ impl Playback {
             let over = next.is_none();
             for line in pages.turn(next)? {
                 if line.text.to_ascii_lowercase().contains(&wanted) {
-                    found.push(RecordingMatch { at_ms: line.at_ms, channel: line.channel, line: line.text });
+                    found.push(RecordingMatch {
+                        at_ms: line.at_ms,
+                        channel: line.channel,
+                        line: line.text,
+                    });
                 }
                 if found.len() == MAX_MATCHES {
                     return Ok(found);
@@ -55,7 +59,11 @@ impl Playback {
             let mut text = String::new();
             for Line { channel, text: line, .. } in lines {
                 // Writing to a String cannot fail.
-                let _ = if channel == 0 { writeln!(text, "{line}") } else { writeln!(text, "#{channel} {line}") };
+                let _ = if channel == 0 {
+                    writeln!(text, "{line}")
+                } else {
+                    writeln!(text, "#{channel} {line}")
+                };
             }
             Some((Ok(text.into()), (!over).then_some((playback, pages))))
         })
@@ -87,6 +95,9 @@ impl Pages {
     }
 
     fn broken(&self, error: Break) -> ReadError {
-        ReadError::Part { part: self.part, source: io::Error::new(io::ErrorKind::InvalidData, error) }
+        ReadError::Part {
+            part: self.part,
+            source: io::Error::new(io::ErrorKind::InvalidData, error),
+        }
     }
 }

@@ -52,7 +52,9 @@ pub enum ShelfError {
         source: io::Error,
     },
     /// Others can read the folder.
-    #[error("others can read the folder of recordings `{path}`: its mode is {mode:o}; run `chmod 700 {path}`")]
+    #[error(
+        "others can read the folder of recordings `{path}`: its mode is {mode:o}; run `chmod 700 {path}`"
+    )]
     Readable {
         /// Which.
         path: PathBuf,
@@ -174,7 +176,10 @@ impl Shelf {
             match recover(&folder) {
                 Ok(Some(one)) => sealed.push(one),
                 // Its folder is gone: there is nothing to list.
-                Ok(None) => self.0.catalogue.remove(&folder.0.file_name().unwrap_or_default().to_string_lossy())?,
+                Ok(None) => self
+                    .0
+                    .catalogue
+                    .remove(&folder.0.file_name().unwrap_or_default().to_string_lossy())?,
                 Err(error) => {
                     tracing::error!(folder = %folder.0.display(), %error, "a recording left open cannot be sealed");
                 }
@@ -251,7 +256,9 @@ impl Shelf {
         ask: impl FnOnce(Self) -> Result<T, ShelfError> + Send + 'static,
     ) -> Result<T, ShelfError> {
         let shelf = self.clone();
-        tokio::task::spawn_blocking(move || ask(shelf)).await.map_err(|_| ShelfError::Interrupted)?
+        tokio::task::spawn_blocking(move || ask(shelf))
+            .await
+            .map_err(|_| ShelfError::Interrupted)?
     }
 
     pub(super) fn follow(&self, session: &str) -> Option<watch::Receiver<Progress>> {
@@ -305,7 +312,9 @@ impl Shelf {
             Ok(folders)
         };
         let mut all = Vec::new();
-        for day in read(&self.0.dir).map_err(|source| ShelfError::Folder { path: self.0.dir.clone(), source })? {
+        for day in read(&self.0.dir)
+            .map_err(|source| ShelfError::Folder { path: self.0.dir.clone(), source })?
+        {
             let found = read(&day).map_err(|source| ShelfError::Folder { path: day, source })?;
             all.extend(found.into_iter().map(Folder));
         }
