@@ -13,6 +13,7 @@ pub mod bundle;
 pub mod cast;
 pub mod document;
 pub mod endpoints;
+pub mod event;
 pub mod lock;
 pub mod login;
 pub mod node;
