@@ -12,12 +12,18 @@
 pub mod audit;
 pub mod conformance;
 mod directory;
+pub mod documents;
 pub mod kv;
 mod outbox;
+mod policy;
 pub mod recording;
+pub mod requests;
 pub mod secrets;
 pub mod sqlite;
 mod store;
+mod stored;
 
 pub use kv::{Absent, Clock, Commit, CommitError, Entry, Fault, Kv, Range, ReadError, Revision};
+pub use policy::PolicyHandle;
 pub use store::{OpenError, Options, Store};
+pub use stored::Unreadable;

@@ -5,19 +5,24 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use access::name::ClusterName;
 use api::audit::NewEvent;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::audit::{Audit, AuditError};
 use crate::directory::Directory;
+use crate::documents::Documents;
 use crate::kv::{
     Clock, Commit, CommitError, Entry, Fault, Kv, LeaseId, Page, Range, ReadError, Revision, Watch,
     limits,
 };
 use crate::outbox::{self, Drained};
+use crate::policy::{self, LoadError, PolicyHandle};
+use crate::requests::Requests;
 use crate::secrets::Secrets;
 use crate::sqlite::{self, SqliteKv, SqliteOptions};
+use crate::stored::Unreadable;
 
 const STATE: &str = "state.db";
 const AUDIT: &str = "audit.db";
@@ -25,6 +30,8 @@ const AUDIT: &str = "audit.db";
 /// How a [`Store`] is opened.
 #[derive(Clone)]
 pub struct Options {
+    /// The cluster's name, which the policy knows.
+    pub cluster: ClusterName,
     /// The daemon's clock.
     pub clock: Clock,
     /// How many revisions the change log keeps.
@@ -40,10 +47,10 @@ impl fmt::Debug for Options {
 }
 
 impl Options {
-    /// The usual numbers, with this clock.
+    /// The usual numbers, for this cluster, with this clock.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, log_revisions: limits::LOG_REVISIONS }
+    pub fn new(cluster: ClusterName, clock: Clock) -> Self {
+        Self { cluster, clock, log_revisions: limits::LOG_REVISIONS }
     }
 }
 
@@ -90,6 +97,9 @@ pub enum OpenError {
     /// State could not be read.
     #[error("cannot read the stored state")]
     State(#[from] ReadError),
+    /// Something stored cannot be understood, and might be a lock.
+    #[error("the stored policy cannot be read")]
+    Policy(#[from] Unreadable),
     /// State could not be written.
     #[error("cannot write to the store")]
     Write(#[from] CommitError),
@@ -106,6 +116,7 @@ struct Inner {
     directory: Directory,
     kv: Arc<SqliteKv>,
     audit: Audit,
+    policy: PolicyHandle,
     drained: watch::Receiver<Drained>,
     drainer: std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
     stop: watch::Sender<bool>,
@@ -118,6 +129,7 @@ impl Store {
     /// When the directory is not private, not writable, used by another daemon, or damaged.
     pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let dir = dir.to_owned();
+        let (cluster, clock) = (options.cluster.clone(), Arc::clone(&options.clock));
         let opening = tokio::task::spawn_blocking(move || {
             let directory = Directory::open(&dir)?;
             let path = directory.file(STATE)?;
@@ -143,7 +155,12 @@ impl Store {
             outbox::spawn(Arc::<SqliteKv>::clone(&kv), audit.clone(), kv.head(), stopped);
         audit.follow(kv.head(), drained.clone());
         let drainer = std::sync::Mutex::new(Some(drainer));
-        Ok(Self { inner: Arc::new(Inner { directory, kv, audit, drained, drainer, stop }) })
+        let policy = match policy::spawn(Arc::<SqliteKv>::clone(&kv), cluster, clock).await {
+            Ok(policy) => policy,
+            Err(LoadError::Read(error)) => return Err(error.into()),
+            Err(LoadError::Unreadable(error)) => return Err(error.into()),
+        };
+        Ok(Self { inner: Arc::new(Inner { directory, kv, audit, policy, drained, drainer, stop }) })
     }
 
     /// Makes all of the commit happen, durably, with its events, or nothing of it.
@@ -229,6 +246,24 @@ impl Store {
     /// [`CommitError::LeaseEnded`] when it is over.
     pub async fn end_lease(&self, lease: LeaseId) -> Result<(), CommitError> {
         self.inner.kv.end_lease(lease).await
+    }
+
+    /// The policy everyone in this process decides by.
+    #[must_use]
+    pub fn policy(&self) -> PolicyHandle {
+        self.inner.policy.clone()
+    }
+
+    /// Access requests.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        Requests::new(self.clone())
+    }
+
+    /// Roles, users, nodes, locks, tokens, rules.
+    #[must_use]
+    pub fn documents(&self) -> Documents {
+        Documents::new(self.clone())
     }
 
     /// The audit log.

@@ -71,7 +71,10 @@ impl House {
     }
 
     pub async fn open(&self) -> Store {
-        let store = Store::open(&self.data(), Options::new(self.hand.clock())).await.unwrap();
+        let store =
+            Store::open(&self.data(), Options::new("house".parse().unwrap(), self.hand.clock()))
+                .await
+                .unwrap();
         store.audit().sign_with(Signer::new(7)).unwrap();
         store
     }
