@@ -9,6 +9,7 @@ use access::policy::Policy;
 use access::request::{Event, Request};
 use access::role::Role;
 use access::target::{Target, TargetId};
+use api::event::RequestEvent;
 use api::lock::LockDocument;
 use api::node::NodeDocument;
 use api::problem::FieldProblem;
@@ -133,12 +134,18 @@ fn role(value: &[u8]) -> Result<Role, String> {
 
 /// The request that a list of events makes, and the events.
 pub(crate) fn request(value: &[u8]) -> Result<(Request, Vec<Event>), String> {
-    let _ = value;
-    Err("not yet".into())
+    let shapes: Vec<RequestEvent> = shape(value)?;
+    let events: Vec<Event> = shapes
+        .into_iter()
+        .map(Event::try_from)
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    let request = Request::replay(events.iter().cloned()).map_err(|error| error.to_string())?;
+    Ok((request, events))
 }
 
 /// The events as they are stored.
 pub(crate) fn write(events: &[Event]) -> Result<Vec<u8>, String> {
-    let _ = events;
-    Err("not yet".into())
+    let shapes: Vec<RequestEvent> = events.iter().map(RequestEvent::from).collect();
+    serde_json::to_vec(&shapes).map_err(|error| error.to_string())
 }
