@@ -5,13 +5,17 @@
 //! not somebody has swept up behind it. Every look-up goes by name; nothing walks over all targets or
 //! all requests to answer one question.
 
+mod decide;
+pub mod extent;
+pub mod held;
+mod matching;
+pub mod merge;
+mod next;
+
 use crate::{
-    ask::Ask,
-    denial::Denial,
-    identity::{Identity, User},
+    identity::User,
     lock::Lock,
     name::{ClusterName, LockName, RequestId, RoleName, RuleName, UserName},
-    permit::Permit,
     request::Request,
     role::{
         Role,
@@ -20,7 +24,6 @@ use crate::{
     rule::Rule,
     target::{Labels, Target, TargetId},
 };
-use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -272,16 +275,5 @@ impl Policy {
     #[must_use]
     pub fn leaf(&self, name: &ClusterName) -> Option<&Labels> {
         self.leaves.get(name)
-    }
-}
-
-impl Policy {
-    /// Decides whether `identity` may do what they ask, at `now` (the law, §9).
-    ///
-    /// # Errors
-    /// The [`Denial`], with what to do next.
-    pub fn decide(&self, identity: &Identity, ask: &Ask, now: Timestamp) -> Result<Permit, Denial> {
-        let _ = (identity, now);
-        Err(Denial::no_access(ask, "nothing permits it"))
     }
 }

@@ -1,6 +1,12 @@
 //! `request` and `review_requests`: what holders of a role may ask for, and which requests they may review.
 
-use crate::{expr::Expr, identity::Traits, pattern::Pattern, template::Patterns};
+use crate::{
+    expr::Expr,
+    identity::{Traits, User},
+    name::RoleName,
+    pattern::Pattern,
+    template::Patterns,
+};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
@@ -118,5 +124,19 @@ impl ReviewConditions {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.roles.is_empty() && self.claims_to_roles.is_empty()
+    }
+}
+
+impl ReviewConditions {
+    /// Whether requests for `role` are among those `reviewer` may review, the condition apart.
+    #[must_use]
+    pub fn covers(&self, role: &RoleName, reviewer: &User) -> bool {
+        self.roles.matches(role.as_str(), &reviewer.traits)
+            || self.claims_to_roles.iter().any(|claim| {
+                claim
+                    .roles_for(&reviewer.traits)
+                    .iter()
+                    .any(|pattern| pattern.matches(role.as_str()))
+            })
     }
 }

@@ -1,0 +1,321 @@
+//! The decision (the law, §9).
+//!
+//! ```text
+//!   certificate valid, account open, no lock ──► deny pass: anything denies → no
+//!     ──► allow pass: the roles in which everything matches
+//!           held everywhere (record, grants of roles), else by a grant for this very resource
+//!     ──► one of them wants a second factor, or a trusted device, which is not there → no, and how
+//!     ──► yes: options merged over them; until the last grant that carries it ends
+//! ```
+//!
+//! A grant for resources is looked at only where nothing else permits: it adds, and takes nothing away.
+
+use super::{
+    Policy,
+    held::{Granted, Held},
+    matching::Matter,
+    merge,
+};
+use crate::{
+    ask::{Action, Ask},
+    denial::{Denial, DenialCode, NextStep},
+    identity::{Identity, User},
+    lock::Subject,
+    name::{RequestId, RoleName, SessionId},
+    permit::{Permit, Terms},
+    role::{
+        Role,
+        options::{DeviceTrust, RequireMfa},
+    },
+    target::Target,
+};
+use jiff::Timestamp;
+
+/// The roles in which everything matches, and what they rest on.
+#[derive(Debug, Default)]
+pub(super) struct Carried<'p> {
+    pub(super) roles: Vec<&'p Role>,
+    pub(super) requests: Vec<RequestId>,
+    /// The end of the last grant; `None` where a role of the record is enough.
+    pub(super) until: Option<Timestamp>,
+}
+
+/// Why nothing carries an ask.
+#[derive(Debug)]
+pub(super) enum Uncarried<'p> {
+    /// A role denies it.
+    Denied(&'p Role),
+    /// No role allows it.
+    Nothing,
+}
+
+impl Policy {
+    /// Decides whether `identity` may do what they ask, at `now` (the law, §9).
+    ///
+    /// # Errors
+    /// The [`Denial`], with what to do next.
+    pub fn decide(&self, identity: &Identity, ask: &Ask, now: Timestamp) -> Result<Permit, Denial> {
+        if now >= identity.expires {
+            let sentence = "your login has run out";
+            return Err(Denial::new(
+                DenialCode::LoginRequired,
+                sentence,
+                format!("expired {}", identity.expires),
+            )
+            .with_next(Some(NextStep::Login)));
+        }
+        self.settle(identity, ask, None, now)
+    }
+
+    /// Decides again about a live session, whenever the policy has changed or `permit.until()` has come.
+    /// A certificate that has run out since ends the session only where a role says so.
+    ///
+    /// # Errors
+    /// The [`Denial`] that ends the session.
+    pub fn renew(
+        &self,
+        permit: &Permit,
+        session: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Permit, Denial> {
+        let renewed = self.settle(&permit.identity, &permit.ask, session, now)?;
+        if renewed.options.disconnect_expired_cert && now >= permit.identity.expires {
+            return Err(Denial::new(
+                DenialCode::LoginRequired,
+                "your login has run out",
+                "disconnect_expired_cert",
+            ));
+        }
+        Ok(renewed)
+    }
+
+    fn settle(
+        &self,
+        identity: &Identity,
+        ask: &Ask,
+        session: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Permit, Denial> {
+        let closed =
+            |detail| Denial::new(DenialCode::AccountClosed, "this account is closed", detail);
+        let user = self.user(&identity.user).ok_or_else(|| closed("no such user"))?;
+        if user.disabled {
+            return Err(closed("the user is disabled"));
+        }
+        let held = self.held(user, now);
+        let names = held.names();
+        let mut subject = Subject {
+            user: Some(&user.name),
+            roles: &names,
+            login: ask.action.login(),
+            session,
+            login_session: Some(identity.login),
+            ..Subject::default()
+        };
+        self.unlocked(&subject, now)?;
+        let target =
+            self.target(&ask.target).ok_or_else(|| Denial::no_access(ask, "no such target"))?;
+        if !fits(target, &ask.action) {
+            return Err(Denial::no_access(ask, "the target is of another kind than the action"));
+        }
+        let carried = self
+            .carried(&held, target, &ask.action)
+            .map_err(|why| self.refuse(&held, ask, target, &why))?;
+        // A lock on the target is told to those alone who could reach it.
+        let mut names = names.clone();
+        names.extend(carried.roles.iter().map(|role| role.name()));
+        subject.roles = &names;
+        subject.target = Some(&ask.target);
+        self.unlocked(&subject, now)?;
+        for request in &carried.requests {
+            self.unlocked(&Subject { request: Some(*request), ..subject }, now)?;
+        }
+        self.demands(identity, ask, carried.roles.iter().copied())?;
+        let terms =
+            terms(user, &held, target, &ask.action, &carried.roles).map_err(|why| match why {
+                (Some(sentence), detail) => Denial::new(DenialCode::NoAccess, sentence, detail),
+                (None, detail) => Denial::no_access(ask, detail),
+            })?;
+        Ok(permit(identity, ask, carried, terms))
+    }
+
+    fn unlocked(&self, subject: &Subject<'_>, now: Timestamp) -> Result<(), Denial> {
+        self.lock_on(subject, now).map_or(Ok(()), |lock| Err(locked(lock)))
+    }
+
+    /// What carries an ask: both passes, without locks, factors and devices.
+    pub(super) fn carried<'p>(
+        &'p self,
+        held: &Held<'p>,
+        target: &Target,
+        action: &Action,
+    ) -> Result<Carried<'p>, Uncarried<'p>> {
+        let matter = Matter { user: held.user, target, action };
+        if let Some(role) = held.roles().find(|role| matter.denied_by(role)) {
+            return Err(Uncarried::Denied(role));
+        }
+        let mut roles: Vec<_> =
+            held.base.iter().copied().filter(|role| matter.allowed_by(role)).collect();
+        let standing = !roles.is_empty();
+        let granted: Vec<&Granted<'p>> =
+            held.granted.iter().filter(|granted| matter.allowed_by(granted.role)).collect();
+        roles.extend(granted.iter().map(|granted| granted.role));
+        if standing {
+            return Ok(Carried { roles, requests: Vec::new(), until: None });
+        }
+        if !granted.is_empty() {
+            let requests = granted.iter().map(|granted| granted.request).collect();
+            let until = granted.iter().map(|granted| granted.until).max();
+            return Ok(Carried { roles, requests, until });
+        }
+        self.carried_by_resource(held, &matter)
+    }
+
+    fn carried_by_resource<'p>(
+        &'p self,
+        held: &Held<'p>,
+        matter: &Matter<'_>,
+    ) -> Result<Carried<'p>, Uncarried<'p>> {
+        let mut carried = Carried::default();
+        let mut denied = None;
+        for scoped in held
+            .scoped
+            .iter()
+            .filter(|scoped| scoped.covers(self, &matter.target.id, matter.action))
+        {
+            // What its roles deny, it does not give; what others give, it leaves alone.
+            if let Some(role) = scoped.roles.iter().copied().find(|role| matter.denied_by(role)) {
+                denied.get_or_insert(role);
+                continue;
+            }
+            let before = carried.roles.len();
+            carried
+                .roles
+                .extend(scoped.roles.iter().copied().filter(|role| matter.allowed_by(role)));
+            if carried.roles.len() > before {
+                carried.requests.push(scoped.request);
+                carried.until = carried.until.max(Some(scoped.until));
+            }
+        }
+        match denied {
+            _ if !carried.roles.is_empty() => Ok(carried),
+            Some(role) => Err(Uncarried::Denied(role)),
+            None => Err(Uncarried::Nothing),
+        }
+    }
+
+    fn refuse(&self, held: &Held<'_>, ask: &Ask, target: &Target, why: &Uncarried<'_>) -> Denial {
+        if let Some(lock) = held.locked {
+            return locked(lock);
+        }
+        match why {
+            Uncarried::Denied(role) => {
+                Denial::no_access(ask, format!("denied by role `{}`", role.name()))
+            }
+            Uncarried::Nothing => {
+                let limited =
+                    held.scoped.iter().map(|scoped| scoped.request.to_string()).collect::<Vec<_>>();
+                let detail = if limited.is_empty() {
+                    "no role allows it".to_owned()
+                } else {
+                    format!(
+                        "no role allows it; access by request {} is limited to its resources",
+                        limited.join(", ")
+                    )
+                };
+                Denial::no_access(ask, detail).with_next(self.next_step(held, target, &ask.action))
+            }
+        }
+    }
+
+    /// A second factor, then a trusted device, where a role that counts wants it.
+    fn demands<'r>(
+        &self,
+        identity: &Identity,
+        ask: &Ask,
+        roles: impl Iterator<Item = &'r Role> + Clone,
+    ) -> Result<(), Denial> {
+        let by_role = roles
+            .clone()
+            .find(|role| role.options.require_session_mfa.is_some_and(RequireMfa::is_required));
+        if !identity.mfa && (by_role.is_some() || self.settings.require_session_mfa.is_required()) {
+            let detail = by_role.map_or("the cluster demands it".to_owned(), |role| {
+                format!("role `{}`", role.name())
+            });
+            let sentence = format!("`{ask}` needs a second factor, and this login showed none");
+            return Err(Denial::new(DenialCode::MfaRequired, sentence, detail)
+                .with_next(Some(NextStep::Mfa)));
+        }
+        let device = merge::device_trust(roles.map(|role| &role.options));
+        if self.settings.device_trust && device == DeviceTrust::Required && !identity.device {
+            let sentence = format!("`{ask}` needs a trusted device");
+            return Err(Denial::new(DenialCode::DeviceRequired, sentence, "device_trust_mode")
+                .with_next(Some(NextStep::Device)));
+        }
+        Ok(())
+    }
+}
+
+fn locked(lock: &crate::lock::Lock) -> Denial {
+    let message =
+        if lock.message.is_empty() { String::new() } else { format!(": {}", lock.message) };
+    let sentence = format!("lock targeting {} is in force{message}", lock.target);
+    Denial::new(DenialCode::Locked, sentence, format!("lock `{}`", lock.name))
+}
+
+/// Whether the action is one for targets of this kind.
+const fn fits(target: &Target, action: &Action) -> bool {
+    use crate::target::TargetKind;
+    match (target.id.kind, action) {
+        (TargetKind::App, Action::App { .. })
+        | (TargetKind::Db, Action::Db { .. })
+        | (TargetKind::Desktop, Action::Desktop { .. })
+        | (TargetKind::KubeCluster, Action::Kube { .. })
+        | (TargetKind::Node, Action::Ssh { .. }) => true,
+        (
+            TargetKind::App
+            | TargetKind::Db
+            | TargetKind::Desktop
+            | TargetKind::KubeCluster
+            | TargetKind::Node,
+            Action::App { .. }
+            | Action::Db { .. }
+            | Action::Desktop { .. }
+            | Action::Kube { .. }
+            | Action::Ssh { .. },
+        ) => false,
+    }
+}
+
+fn permit(identity: &Identity, ask: &Ask, carried: Carried<'_>, terms: Terms) -> Permit {
+    let options = merge::session(carried.roles.iter().map(|role| &role.options));
+    let mut roles: Vec<RoleName> = carried.roles.iter().map(|role| role.name().clone()).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    let mut requests = carried.requests;
+    requests.sort_unstable();
+    requests.dedup();
+    let certificate = options.disconnect_expired_cert.then_some(identity.expires);
+    let until = carried.until.into_iter().chain(certificate).min();
+    Permit { identity: identity.clone(), ask: ask.clone(), roles, requests, until, options, terms }
+}
+
+/// Whom to be on the target's side, from the roles that carry the ask. The error is a sentence where
+/// whoever asked may be told more than "no access", and a detail for the log.
+fn terms(
+    user: &User,
+    held: &Held<'_>,
+    target: &Target,
+    action: &Action,
+    roles: &[&Role],
+) -> Result<Terms, (Option<String>, String)> {
+    match action {
+        Action::Kube { user: chosen, groups, .. } => {
+            let extent = super::extent::kube(user, held.roles(), roles.iter().copied(), target);
+            extent.choose(user, chosen.as_deref(), groups)
+        }
+        Action::App { .. } | Action::Db { .. } | Action::Desktop { .. } | Action::Ssh { .. } => {
+            Ok(Terms::default())
+        }
+    }
+}
