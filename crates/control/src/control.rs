@@ -98,6 +98,11 @@ impl Control {
         crate::openapi::routes(routes)
     }
 
+    /// Every endpoint that has a handler.
+    pub fn mounted(&self) -> Vec<&'static api::endpoints::Endpoint> {
+        self.routes().mounted().to_vec()
+    }
+
     /// Counts calls for the diagnostic address.
     pub(crate) fn meter(&self) -> &dyn Meter {
         self.parts.meter.as_ref()
