@@ -2,7 +2,7 @@
 
 use access::{
     identity::Identity,
-    request::{Actor, Channel},
+    request::Actor,
 };
 use api::audit::NewEvent;
 use axum::extract::FromRequestParts;
@@ -35,15 +35,6 @@ impl Caller {
             Self::Anonymous { peer: Some(peer) } => format!("system:anonymous/{peer}"),
             Self::Anonymous { peer: None } => "system:anonymous".to_owned(),
             Self::User(identity) => identity.user.to_string(),
-        }
-    }
-
-    /// The caller as the author of commands on requests; nobody, where nobody is known.
-    pub fn actor(&self, channel: Channel) -> Option<Actor> {
-        match self {
-            Self::Admin { uid } => Some(Actor::operator(*uid)),
-            Self::Anonymous { .. } => None,
-            Self::User(identity) => Some(Actor::user(identity, channel)),
         }
     }
 

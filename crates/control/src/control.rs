@@ -85,6 +85,11 @@ impl Control {
         &self.parts.public_addr
     }
 
+    /// Waits until this process decides by everything that was committed before this call.
+    pub(crate) async fn caught_up(&self) {
+        self.store().policy().at_least(self.store().revision()).await;
+    }
+
     /// The whole API as a router. The daemon puts a [`Caller`](crate::Caller) into the extensions of every request.
     pub fn router(&self) -> axum::Router {
         self.routes().finish()
@@ -95,6 +100,10 @@ impl Control {
         let routes = Routes::new(self);
         let routes = crate::ping::routes(routes);
         let routes = crate::audit::routes(routes);
+        let routes = crate::documents::routes(routes);
+        let routes = crate::events::routes(routes);
+        let routes = crate::requests::routes(routes);
+        let routes = crate::sessions::routes(routes);
         crate::openapi::routes(routes)
     }
 

@@ -8,7 +8,7 @@
 //! she may not look any more.
 
 use crate::http::{Failure, List, Ticket};
-use crate::requests::{Eyes, view};
+use crate::requests::{Eyes, told};
 use crate::{Caller, Control, Routes};
 use access::name::RequestId;
 use api::endpoints::{Verb, events as table};
@@ -154,12 +154,11 @@ impl Follower {
         let verb = if change.value.is_some() { ChangeVerb::Put } else { ChangeVerb::Delete };
         let revision = change.revision.0;
         if let Some(name) = change.key.strip_prefix(REQUESTS) {
-            let request = crate::requests::decode(change.value.as_deref()?).ok()?;
-            if !eyes.sees(&self.control, &request) {
-                return None;
-            }
+            let (request, _) = store::requests::read(&change.key, change.value.as_deref()?).ok()?;
             let now = self.control.now();
-            let view = self.control.store().policy().read(|policy| view(policy, &request, revision, now));
+            let view = self.control.store().policy().read(|policy| {
+                eyes.sees(policy, &request).then(|| told(policy, &request, revision, now))
+            })?;
             return Some(Change { revision, resource: "request".to_owned(), name: name.to_owned(), verb, request: Some(view) });
         }
         let (prefix, resource) = PREFIXES.iter().find(|(prefix, _)| change.key.starts_with(prefix))?;

@@ -10,7 +10,9 @@ mod shell;
 
 pub use body::{Json, Text};
 pub use failure::{Failure, Side};
+pub(crate) use guard::still;
 pub use list::List;
+pub(crate) use rate::Ticket;
 pub use rate::{Gauges, Limits};
 pub use routes::Routes;
 pub use shell::CallId;

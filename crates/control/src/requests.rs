@@ -13,23 +13,44 @@ mod filed;
 mod handlers;
 mod kept;
 mod list;
-mod rules;
-mod sweep;
 mod view;
 
 pub use act::act;
-pub use filed::{Filed, dry_run, file};
-pub use handlers::routes;
-pub use sweep::{SWEEP_EVERY, sweep};
+pub use filed::{dry_run, file};
+pub(crate) use handlers::routes;
 pub use view::show;
+pub(crate) use view::{Eyes, told};
 
-use crate::Failure;
-use access::request::{Refusal, Side};
+use crate::{Caller, Failure};
+use access::name::LoginId;
+use access::request::{Actor, Channel, Refusal, Side};
 use api::problem::Problem;
 
 /// How often a command is decided again after someone was faster. Each time at least one other
 /// command has succeeded, so a request with fewer possible reviewers than this never runs out.
 pub(crate) const TRIES: usize = 32;
+
+/// Whose word a command is, and by which login.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Who {
+    /// The author and the way the command came.
+    pub actor: Actor,
+    /// The login it was given with, for the audit log.
+    pub login: Option<LoginId>,
+}
+
+impl Who {
+    /// The caller of a command; nobody, where nobody is known.
+    pub fn new(caller: &Caller, channel: Channel) -> Option<Self> {
+        match caller {
+            Caller::Admin { uid } => Some(Self { actor: Actor::operator(*uid), login: None }),
+            Caller::Anonymous { .. } => None,
+            Caller::User(identity) => {
+                Some(Self { actor: Actor::user(identity, channel), login: Some(identity.login) })
+            }
+        }
+    }
+}
 
 /// Why a command on a request did not happen.
 #[derive(Debug, thiserror::Error)]

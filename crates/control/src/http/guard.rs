@@ -50,6 +50,11 @@ fn pass(control: &Control, auth: Auth, caller: &Caller) -> Result<(), Failure> {
     }
 }
 
+/// Whether a caller whose call was let in would still be let in: streams ask this again and again.
+pub(crate) fn still(control: &Control, caller: &Caller) -> Result<(), Failure> {
+    pass(control, Auth::User, caller)
+}
+
 /// Whether an identity still stands for someone: not run out, not locked out, and its user is there.
 fn present(control: &Control, identity: &Identity) -> Result<(), Failure> {
     if control.now() < identity.expires { Ok(()) } else { Err(Problem::unauthenticated().into()) }

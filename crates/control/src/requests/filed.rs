@@ -1,55 +1,47 @@
 //! Filing: the law makes the first event of a draft; the rules have their say; one commit keeps it all.
 
-use super::{Error, TRIES, kept};
-use crate::Control;
+use super::{Error, TRIES, Who, kept};
+use crate::{Control, Failure};
 use access::name::RequestId;
-use access::request::{Actor, Draft, Event, Request, file as decide};
+use access::request::{Draft, Event, Request, file as decide};
 use access::rule;
-use store::kv::CommitError;
+use store::kv::Revision;
+use store::requests::Kept;
 
-/// A request as it was filed, or would be.
-#[derive(Clone, Debug)]
-pub struct Filed {
-    /// The request, after the rules have had their say.
-    pub request: Request,
-    /// The store's revision of it; 0 for a dry run.
-    pub revision: u64,
-}
-
-/// Says what filing would do. Nothing is kept.
+/// Says what filing would do. Nothing is kept, and the revision is 0.
 ///
 /// # Errors
 /// As [`file`].
-pub fn dry_run(control: &Control, actor: &Actor, draft: Draft) -> Result<Filed, Error> {
-    let (request, _) = decided(control, actor, draft)?;
-    Ok(Filed { request, revision: 0 })
+pub fn dry_run(control: &Control, who: &Who, draft: Draft) -> Result<Kept, Error> {
+    let (request, events) = decided(control, who, draft)?;
+    Ok(Kept { request, events, revision: Revision::ZERO })
 }
 
 /// Files a request. Reviews by rules belong to the same commit, so nobody ever sees it without them.
 ///
 /// # Errors
 /// [`Error::Refused`] with the law's words.
-pub async fn file(control: &Control, actor: &Actor, draft: Draft) -> Result<Filed, Error> {
+pub async fn file(control: &Control, who: &Who, draft: Draft) -> Result<Kept, Error> {
     control.caught_up().await;
     for _ in 0..TRIES {
-        let (request, events) = decided(control, actor, draft.clone())?;
-        match kept::create(control, actor, events).await {
-            Ok(revision) => return Ok(Filed { request, revision }),
-            // An id that is taken: 64 random bits, so once in a lifetime.
-            Err(CommitError::Conflict(_)) => {}
-            Err(error) => return Err(Error::Store(error.into())),
+        let (_, events) = decided(control, who, draft.clone())?;
+        match kept::create(control, who, events).await {
+            Ok(kept) => return Ok(kept),
+            // The id is taken. It is 64 random bits, so this is once in a lifetime.
+            Err(kept::NotKept::Conflict) => {}
+            Err(kept::NotKept::Failed(failure)) => return Err(Error::Store(failure)),
         }
     }
     Err(Error::Busy)
 }
 
-fn decided(control: &Control, actor: &Actor, draft: Draft) -> Result<(Request, Vec<Event>), Error> {
+fn decided(control: &Control, who: &Who, draft: Draft) -> Result<(Request, Vec<Event>), Error> {
     let id = RequestId::from_bits(rand::random());
     let now = control.now();
     control.store().policy().read(|policy| {
-        let first = decide(policy, actor, draft, id, now)?;
+        let first = decide(policy, &who.actor, draft, id, now)?;
+        let mut request = Request::replay([first.clone()]).map_err(Failure::internal)?;
         let mut events = vec![first];
-        let mut request = Request::replay(events.clone()).map_err(|error| Error::Store(crate::Failure::internal(error)))?;
         events.extend(rule::review(policy, &mut request, now));
         Ok((request, events))
     })

@@ -1,10 +1,10 @@
 //! The HTTP handlers: parse, command, show.
 
-use super::{Error, act, draft, dry_run, file, list, show, view};
+use super::{Error, Who, act, draft, dry_run, file, list, show, view};
 use crate::http::{Answer, Json as Body, List};
 use crate::{Caller, Control, Failure, Routes};
 use access::name::RequestId;
-use access::request::{Actor, Channel, Command};
+use access::request::{Channel, Command};
 use api::endpoints::requests as table;
 use api::page::Page;
 use api::problem::Problem;
@@ -42,8 +42,8 @@ fn channel(headers: &HeaderMap) -> Channel {
     }
 }
 
-fn actor(caller: &Caller, headers: &HeaderMap) -> Result<Actor, Failure> {
-    caller.actor(channel(headers)).ok_or_else(|| Problem::unauthenticated().into())
+fn who(caller: &Caller, headers: &HeaderMap) -> Result<Who, Failure> {
+    Who::new(caller, channel(headers)).ok_or_else(|| Problem::unauthenticated().into())
 }
 
 /// An id that cannot be one is an id that is not there.
@@ -61,12 +61,11 @@ async fn file_request(
     headers: HeaderMap,
     Body(body): Body<NewRequest>,
 ) -> Answer<RequestView> {
-    let actor = actor(&caller, &headers)?;
+    let who = who(&caller, &headers)?;
     let only_say = body.dry_run;
     let draft = draft::draft(body)?;
-    let filed = if only_say { dry_run(&control, &actor, draft)? } else { file(&control, &actor, draft).await? };
-    let now = control.now();
-    Ok(Json(control.store().policy().read(|policy| view::view(policy, &filed.request, filed.revision, now))))
+    let kept = if only_say { dry_run(&control, &who, draft)? } else { file(&control, &who, draft).await? };
+    Ok(Json(view::full(&control, &kept)))
 }
 
 async fn show_request(State(control): State<Control>, caller: Caller, Path(text): Path<String>) -> Answer<RequestView> {
@@ -75,12 +74,11 @@ async fn show_request(State(control): State<Control>, caller: Caller, Path(text)
 
 /// A command on a request the caller may see. One she may not see is not there, whatever she commands.
 async fn command(control: &Control, caller: &Caller, headers: &HeaderMap, text: &str, command: Command) -> Answer<RequestView> {
-    let actor = actor(caller, headers)?;
+    let who = who(caller, headers)?;
     let id = id(text)?;
-    show(control, caller, id).await?;
-    let kept = act(control, &actor, id, command).await?;
-    let now = control.now();
-    Ok(Json(control.store().policy().read(|policy| view::view(policy, &kept.request, kept.revision.0, now))))
+    view::seen(control, caller, id).await?;
+    let kept = act(control, &who, id, command).await?;
+    Ok(Json(view::full(control, &kept)))
 }
 
 async fn review(

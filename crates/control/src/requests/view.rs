@@ -5,82 +5,101 @@ use crate::{Caller, Control, Failure};
 use access::identity::Identity;
 use access::name::RequestId;
 use access::policy::Policy;
-use access::request::{Author, Event, LimitKind, Outcome, Request, Status};
+use access::request::{Author, Event, LimitKind, Outcome, Request, Status, may_see};
 use access::review;
-use api::endpoints::Verb;
+use api::problem::Problem;
 use api::request::{Decision, MissingView, Moment, RequestState, RequestView, ReviewView};
 use api::span::Span;
 use jiff::Timestamp;
-
-/// The resource that administrative rules call requests.
-pub(super) const RESOURCE: &str = "access_request";
+use store::requests::Kept;
 
 /// One request with all that belongs to it, if the caller may see it.
 ///
 /// # Errors
 /// [`Error::Unknown`] where there is none or it is hidden.
 pub async fn show(control: &Control, caller: &Caller, id: RequestId) -> Result<RequestView, Error> {
-    let kept = kept::load(control, id).await?.ok_or(Error::Unknown)?;
-    if !Eyes::of(control, caller)?.sees(control, &kept.request) {
-        return Err(Error::Unknown);
-    }
-    let now = control.now();
-    let mut view = control.store().policy().read(|policy| view(policy, &kept.request, kept.revision.0, now));
+    let kept = seen(control, caller, id).await?;
+    let mut view = full(control, &kept);
     view.timeline = kept.events.iter().map(moment).collect();
     view.sessions = crate::sessions::of_request(control, id).await?;
     Ok(view)
 }
 
-/// What a caller may see of requests.
+/// The request, if the caller may see it.
+pub(super) async fn seen(control: &Control, caller: &Caller, id: RequestId) -> Result<Kept, Error> {
+    control.caught_up().await;
+    let kept = kept::load(control, id).await?.ok_or(Error::Unknown)?;
+    let eyes = Eyes::of(control, caller)?;
+    let sees = control.store().policy().read(|policy| eyes.sees(policy, &kept.request));
+    if sees { Ok(kept) } else { Err(Error::Unknown) }
+}
+
+/// Through whose eyes requests are looked at.
 #[derive(Clone, Debug)]
 pub(crate) enum Eyes {
-    /// Every request.
-    All,
-    /// One's own, and those one could review or has reviewed.
-    Own(Identity),
+    /// The administrator's on the host: every request.
+    Operator,
+    /// A user's: what the law lets her see.
+    User(Identity),
 }
 
 impl Eyes {
-    /// What `caller` may see.
+    /// The eyes of `caller`.
     ///
     /// # Errors
     /// A 401 problem for callers we do not know.
     pub(crate) fn of(control: &Control, caller: &Caller) -> Result<Self, Failure> {
+        crate::http::still(control, caller)?;
         match caller {
-            Caller::Admin { .. } => Ok(Self::All),
-            Caller::Anonymous { .. } => Err(api::problem::Problem::unauthenticated().into()),
-            Caller::User(identity) if control.may(identity, RESOURCE, Verb::List).is_ok() => Ok(Self::All),
-            Caller::User(identity) => Ok(Self::Own(identity.clone())),
+            Caller::Admin { .. } => Ok(Self::Operator),
+            Caller::Anonymous { .. } => Err(Problem::unauthenticated().into()),
+            Caller::User(identity) => Ok(Self::User(identity.clone())),
         }
     }
 
-    /// Whether that includes this request.
-    pub(crate) fn sees(&self, control: &Control, request: &Request) -> bool {
+    /// Whether they may see this request.
+    pub(crate) fn sees(&self, policy: &Policy, request: &Request) -> bool {
         match self {
-            Self::All => true,
-            Self::Own(identity) => {
-                request.user() == &identity.user
-                    || request.asked().by.is(&identity.user)
-                    || request.reviews().iter().any(|review| review.by.is(&identity.user))
-                    || control.store().policy().read(|policy| request.may_be_reviewed_by(policy, &identity.user))
+            Self::Operator => true,
+            Self::User(identity) => may_see(policy, &identity.user, request),
+        }
+    }
+
+    /// Whether theirs is a review this request waits for.
+    pub(super) fn reviews(&self, policy: &Policy, request: &Request) -> bool {
+        match self {
+            Self::Operator => false,
+            Self::User(identity) => {
+                let given = request.reviews().iter().any(|review| review.by.is(&identity.user));
+                !given && request.can_review(policy, &identity.user)
             }
         }
     }
 }
 
+/// A request as it is shown alone: with what it still waits for.
+pub(crate) fn full(control: &Control, kept: &Kept) -> RequestView {
+    control.store().policy().read(|policy| told(policy, &kept.request, kept.revision.0, control.now()))
+}
+
+/// The same for a request that was read elsewhere.
+pub(crate) fn told(policy: &Policy, request: &Request, revision: u64, now: Timestamp) -> RequestView {
+    let missing = (request.status(now) == Status::Pending).then(|| missing(policy, request));
+    RequestView { missing, ..summary(request, revision, now) }
+}
+
 /// A request as it is shown in lists.
-pub(crate) fn view(policy: &Policy, request: &Request, revision: u64, now: Timestamp) -> RequestView {
+pub(super) fn summary(request: &Request, revision: u64, now: Timestamp) -> RequestView {
     let asked = request.asked();
     let approval = request.approval();
     let resolution = request.resolution();
-    let status = request.status(now);
     RequestView {
         id: asked.id.to_string(),
         user: asked.user.to_string(),
         roles: names(approval.map_or(&asked.roles, |approval| &approval.roles)),
         resources: names(&asked.resources),
         reason: asked.reason.clone(),
-        state: state(status),
+        state: state(request.status(now)),
         created: asked.at,
         answer_by: asked.answer_by,
         duration: Span(asked.duration),
@@ -89,10 +108,14 @@ pub(crate) fn view(policy: &Policy, request: &Request, revision: u64, now: Times
         start: approval.map(|approval| approval.start),
         until: approval.map(|approval| approval.until),
         reviews: request.reviews().iter().map(review_view).collect(),
-        missing: (status == Status::Pending).then(|| missing(policy, request, now)),
+        missing: None,
         suggested_reviewers: asked.suggested_reviewers.clone(),
-        annotations: asked.annotations.iter().map(|(key, values)| (key.clone(), values.iter().cloned().collect())).collect(),
-        extends: asked.extends.map(|extension| extension.request.to_string()),
+        annotations: asked
+            .annotations
+            .iter()
+            .map(|(key, values)| (key.clone(), values.iter().cloned().collect()))
+            .collect(),
+        extends: asked.extends.as_ref().map(|extension| extension.request.to_string()),
         decided_by: resolution.map(|act| act.by.to_string()),
         decision_reason: resolution.map(|act| act.reason.clone()).filter(|reason| !reason.is_empty()),
         timeline: Vec::new(),
@@ -106,7 +129,7 @@ fn names<T: std::fmt::Display>(items: &[T]) -> Vec<String> {
 }
 
 /// The word for a status.
-pub(crate) fn state(status: Status) -> RequestState {
+fn state(status: Status) -> RequestState {
     match status {
         Status::Approved => RequestState::Approved,
         Status::Cancelled => RequestState::Cancelled,
@@ -144,9 +167,10 @@ fn decision(decision: review::Decision) -> Decision {
     }
 }
 
-fn missing(policy: &Policy, request: &Request, now: Timestamp) -> MissingView {
-    let missing = request.missing(policy, now);
-    MissingView { sentence: missing.to_string(), reviewers: names(&missing.reviewers()) }
+fn missing(policy: &Policy, request: &Request) -> MissingView {
+    let missing = request.missing(policy);
+    let reviewers = missing.reviewers().into_iter().map(ToString::to_string).collect();
+    MissingView { sentence: missing.sentence(), reviewers }
 }
 
 /// One thing that happened, in a sentence.
