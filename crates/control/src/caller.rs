@@ -1,9 +1,6 @@
 //! Who calls.
 
-use access::{
-    identity::Identity,
-    request::Actor,
-};
+use access::{identity::Identity, request::Actor};
 use api::audit::NewEvent;
 use axum::extract::FromRequestParts;
 use http::request::Parts as Head;

@@ -3,29 +3,40 @@
 //! One walk for all kinds: read the text as its kind, check what it means, write it in one commit with
 //! its audit event. An edit that carries `metadata.revision` happens only if nobody was faster.
 
-pub mod locks;
-pub mod nodes;
-pub mod roles;
-pub mod rules;
+pub(crate) mod locks;
+pub(crate) mod nodes;
 
-use crate::{Caller, Control, Failure};
+use crate::{Caller, Control, Failure, Routes};
 use api::audit::NewEvent;
 use api::document::{Kind, Metadata, Written};
 use api::page::Page;
 use api::problem::{FieldProblem, Problem};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
+use store::documents::{self, DocumentError};
 use store::kv::{Absent, Commit, Entry, Expect, Range};
 
 /// The largest document that is put into its audit event whole; of a larger one only the size is told.
 const MAX_IN_EVENT: usize = 32 * 1024;
 
+pub(crate) fn routes(routes: Routes) -> Routes {
+    nodes::routes(locks::routes(routes))
+}
+
+impl From<DocumentError> for Failure {
+    fn from(error: DocumentError) -> Self {
+        match error {
+            DocumentError::Read(error) => error.into(),
+            // It was checked before it came here, so what the policy cannot read is our fault.
+            DocumentError::Unreadable(_) => Self::internal(error),
+        }
+    }
+}
+
 /// A document that can be kept.
 pub(crate) trait Kept: DeserializeOwned + Serialize + Clone + Send + 'static {
     /// Its kind.
     const KIND: Kind;
-    /// The key its kind is kept under, such as `/role/`.
-    const PREFIX: &'static str;
     /// The versions we read.
     const VERSIONS: &'static [&'static str];
 
@@ -54,7 +65,11 @@ pub(crate) enum Mode {
 }
 
 /// Reads a text as its kind and checks all that needs no store.
-pub(crate) fn read<D: Kept>(control: &Control, text: &str, name: Option<&str>) -> Result<(D, Vec<FieldProblem>), Failure> {
+pub(crate) fn read<D: Kept>(
+    control: &Control,
+    text: &str,
+    name: Option<&str>,
+) -> Result<(D, Vec<FieldProblem>), Failure> {
     let document: D = api::document::typed(text).map_err(Failure::fields)?;
     let mut problems = Vec::new();
     let mut wrong = |path: &str, message: String| {
@@ -67,7 +82,10 @@ pub(crate) fn read<D: Kept>(control: &Control, text: &str, name: Option<&str>) -
         wrong("version", format!("expected {}", D::VERSIONS.join(" or ")));
     }
     if name.is_some_and(|name| name != document.metadata().name) {
-        wrong("metadata.name", "differs from the name in the path; a document cannot be renamed".to_owned());
+        wrong(
+            "metadata.name",
+            "differs from the name in the path; a document cannot be renamed".to_owned(),
+        );
     }
     match document.check(control) {
         Ok(warnings) if problems.is_empty() => Ok((document, warnings)),
@@ -86,37 +104,56 @@ pub(crate) async fn write<D: Kept>(
     also: Commit,
 ) -> Result<Written, Failure> {
     let name = document.metadata().name.clone();
-    let key = format!("{}{name}", D::PREFIX);
+    let key = documents::key(D::KIND, &name);
     let seen = fetch(control, &key).await?;
     let claimed = document.metadata_mut().revision.take();
     let expect: Expect = match (mode, &seen, claimed) {
         (Mode::Create, None, _) | (Mode::Put, None, None) => Absent.into(),
         (Mode::Create, Some(_), _) => {
-            return Err(Problem::conflict("exists", format!("{} `{name}` exists already", D::KIND.as_str()))
-                .hint(format!("tctl edit {}/{name}", D::KIND.as_str()))
-                .into());
+            return Err(Problem::conflict(
+                "exists",
+                format!("{} `{name}` exists already", D::KIND.as_str()),
+            )
+            .hint(format!("tctl edit {}/{name}", D::KIND.as_str()))
+            .into());
         }
         (Mode::Put, None, Some(_)) => return Err(changed(D::KIND, &name)),
-        (Mode::Put, Some(entry), Some(claimed)) if entry.revision.0 != claimed => return Err(changed(D::KIND, &name)),
+        (Mode::Put, Some(entry), Some(claimed)) if entry.revision.0 != claimed => {
+            return Err(changed(D::KIND, &name));
+        }
         (Mode::Put, Some(entry), _) => entry.revision.into(),
     };
     let value = serde_json::to_value(&document).map_err(Failure::internal)?;
-    let canonical = api::audit::canonical_json(&value);
     let verb = if seen.is_some() { "updated" } else { "created" };
     let event = event(control, caller, D::KIND, verb, &name);
-    let event = if canonical.len() <= MAX_IN_EVENT { event.with("document", value) } else { event.with("bytes", canonical.len()) };
-    let commit = Commit::new().expecting(key.clone(), expect).put(key, canonical).and(also).event(event);
-    let revision = control.commit(commit).await?;
-    Ok(Written { kind: D::KIND.as_str().to_owned(), name, revision, created: seen.is_none(), warnings })
+    let commit = documents::put(D::KIND, &name, &value, expect)?;
+    let bytes = value.to_string().len();
+    let event = if bytes <= MAX_IN_EVENT {
+        event.with("document", value)
+    } else {
+        event.with("bytes", bytes)
+    };
+    let revision = control.commit(commit.and(also).event(event)).await?;
+    Ok(Written {
+        kind: D::KIND.as_str().to_owned(),
+        name,
+        revision,
+        created: seen.is_none(),
+        warnings,
+    })
 }
 
 /// Removes a document; `also` adds to the commit what goes with it.
-pub(crate) async fn remove(control: &Control, caller: &Caller, kind: Kind, prefix: &str, name: &str, also: Commit) -> Result<(), Failure> {
-    let key = key_of(prefix, name)?;
+pub(crate) async fn remove(
+    control: &Control,
+    caller: &Caller,
+    kind: Kind,
+    name: &str,
+    also: Commit,
+) -> Result<(), Failure> {
+    let key = key_of(kind, name)?;
     let entry = fetch(control, &key).await?.ok_or_else(Problem::not_found)?;
-    let commit = Commit::new()
-        .expecting(key.clone(), entry.revision)
-        .delete(key)
+    let commit = documents::remove(kind, name, entry.revision)
         .and(also)
         .event(event(control, caller, kind, "removed", name));
     control.commit(commit).await?;
@@ -125,15 +162,19 @@ pub(crate) async fn remove(control: &Control, caller: &Caller, kind: Kind, prefi
 
 /// One document, with its revision.
 pub(crate) async fn load<D: Kept>(control: &Control, name: &str) -> Result<D, Failure> {
-    let entry = fetch(control, &key_of(D::PREFIX, name)?).await?.ok_or_else(Problem::not_found)?;
+    let entry = fetch(control, &key_of(D::KIND, name)?).await?.ok_or_else(Problem::not_found)?;
     decode(&entry)
 }
 
 /// A page of documents, by name.
-pub(crate) async fn page<D: Kept>(control: &Control, limit: usize, cursor: Option<&str>) -> Result<Page<D>, Failure> {
-    let mut range = Range::prefix(D::PREFIX).limit(limit);
+pub(crate) async fn page<D: Kept>(
+    control: &Control,
+    limit: usize,
+    cursor: Option<&str>,
+) -> Result<Page<D>, Failure> {
+    let mut range = Range::prefix(documents::prefix(D::KIND)).limit(limit);
     if let Some(after) = cursor {
-        range = range.after(&key_of(D::PREFIX, after)?);
+        range = range.after(&key_of(D::KIND, after)?);
     }
     let page = control.store().range(range).await?;
     let items = page.entries.iter().map(decode::<D>).collect::<Result<Vec<_>, _>>()?;
@@ -152,15 +193,20 @@ pub(crate) async fn fetch(control: &Control, key: &str) -> Result<Option<Entry>,
 }
 
 /// The key of a name from a path. A name that could never have been written is one that is not there.
-fn key_of(prefix: &str, name: &str) -> Result<String, Failure> {
-    let fits = !name.is_empty() && name.len() <= 253 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if fits { Ok(format!("{prefix}{name}")) } else { Err(Problem::not_found().into()) }
+fn key_of(kind: Kind, name: &str) -> Result<String, Failure> {
+    let fits = !name.is_empty()
+        && name.len() <= 253
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if fits { Ok(documents::key(kind, name)) } else { Err(Problem::not_found().into()) }
 }
 
 fn changed(kind: Kind, name: &str) -> Failure {
-    Problem::conflict("conflict", format!("someone else changed {} `{name}` in the meantime", kind.as_str()))
-        .hint("read it again, repeat your edit, and write that")
-        .into()
+    Problem::conflict(
+        "conflict",
+        format!("someone else changed {} `{name}` in the meantime", kind.as_str()),
+    )
+    .hint("read it again, repeat your edit, and write that")
+    .into()
 }
 
 fn event(control: &Control, caller: &Caller, kind: Kind, verb: &str, name: &str) -> NewEvent {
@@ -168,7 +214,9 @@ fn event(control: &Control, caller: &Caller, kind: Kind, verb: &str, name: &str)
         Kind::AccessMonitoringRule => "rule",
         Kind::Lock | Kind::Node | Kind::Role | Kind::Token | Kind::User => kind.as_str(),
     };
-    caller.sign(NewEvent::new(format!("{noun}.{verb}"), control.now())).target(format!("{noun}/{name}"))
+    caller
+        .sign(NewEvent::new(format!("{noun}.{verb}"), control.now()))
+        .target(format!("{noun}/{name}"))
 }
 
 impl Control {

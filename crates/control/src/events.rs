@@ -42,13 +42,23 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 
 type Answer = Result<Sse<stream::BoxStream<'static, Result<Event, Infallible>>>, Failure>;
 
-async fn everything(State(control): State<Control>, caller: Caller, headers: HeaderMap, _: List) -> Answer {
+async fn everything(
+    State(control): State<Control>,
+    caller: Caller,
+    headers: HeaderMap,
+    _: List,
+) -> Answer {
     let prefixes: Vec<&'static str> =
         std::iter::once(REQUESTS).chain(PREFIXES.iter().map(|(prefix, _)| *prefix)).collect();
     follow(control, caller, &headers, &prefixes)
 }
 
-async fn one_request(State(control): State<Control>, caller: Caller, Path(text): Path<String>, headers: HeaderMap) -> Answer {
+async fn one_request(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
     let id: RequestId = text.parse().map_err(|_| Problem::not_found())?;
     crate::requests::show(&control, &caller, id).await?;
     let key = format!("{REQUESTS}{id}");
@@ -63,7 +73,9 @@ fn follow(control: Control, caller: Caller, headers: &HeaderMap, prefixes: &[&st
         None => control.store().revision(),
         Some(value) => {
             let id = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-            let id = id.ok_or_else(|| Problem::bad_request("Last-Event-ID must be the id of an event of this stream"))?;
+            let id = id.ok_or_else(|| {
+                Problem::bad_request("Last-Event-ID must be the id of an event of this stream")
+            })?;
             // An id from the future is from another life of this store: begin anew, and say so below.
             Revision(id)
         }
@@ -144,7 +156,9 @@ impl Follower {
         for change in changes {
             let Some(shown) = self.shown(&eyes, change) else { continue };
             let Ok(data) = serde_json::to_string(&shown) else { continue };
-            self.ready.push_back(Event::default().event("change").id(change.revision.to_string()).data(data));
+            self.ready.push_back(
+                Event::default().event("change").id(change.revision.to_string()).data(data),
+            );
         }
         Some(())
     }
@@ -159,15 +173,21 @@ impl Follower {
             let view = self.control.store().policy().read(|policy| {
                 eyes.sees(policy, &request).then(|| told(policy, &request, revision, now))
             })?;
-            return Some(Change { revision, resource: "request".to_owned(), name: name.to_owned(), verb, request: Some(view) });
+            return Some(Change {
+                revision,
+                resource: "request".to_owned(),
+                name: name.to_owned(),
+                verb,
+                request: Some(view),
+            });
         }
-        let (prefix, resource) = PREFIXES.iter().find(|(prefix, _)| change.key.starts_with(prefix))?;
+        let (prefix, resource) =
+            PREFIXES.iter().find(|(prefix, _)| change.key.starts_with(prefix))?;
         self.control.caller_may(&self.caller, resource, Verb::List).ok()?;
         let name = change.key.strip_prefix(prefix)?.to_owned();
         Some(Change { revision, resource: (*resource).to_owned(), name, verb, request: None })
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -14,9 +14,13 @@
 mod audit;
 mod caller;
 mod control;
+mod documents;
+mod events;
 pub mod http;
 pub mod openapi;
-pub mod ping;
+mod ping;
+pub mod requests;
+mod sessions;
 
 pub use caller::Caller;
 pub use control::{Clock, Control, Parts};

@@ -24,7 +24,10 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 /// The sessions opened under a request, oldest first.
-pub(crate) async fn of_request(control: &Control, id: RequestId) -> Result<Vec<SessionView>, Failure> {
+pub(crate) async fn of_request(
+    control: &Control,
+    id: RequestId,
+) -> Result<Vec<SessionView>, Failure> {
     let question = AuditQuery {
         codes: vec![code::SESSION_STARTED.to_owned()],
         request: Some(id.to_string()),
@@ -37,12 +40,18 @@ pub(crate) async fn of_request(control: &Control, id: RequestId) -> Result<Vec<S
 }
 
 /// Everybody's for whoever has the rule for it, else one's own.
-async fn list(State(control): State<Control>, caller: Caller, query: List) -> Answer<Page<SessionView>> {
+async fn list(
+    State(control): State<Control>,
+    caller: Caller,
+    query: List,
+) -> Answer<Page<SessionView>> {
     let all = control.caller_may(&caller, RESOURCE, Verb::List).is_ok();
     let user = match (&caller, query.text("user")) {
         (_, user) if all => user.map(str::to_owned),
         (Caller::User(identity), None) => Some(identity.user.to_string()),
-        (Caller::User(identity), Some(user)) if user == identity.user.as_str() => Some(user.to_owned()),
+        (Caller::User(identity), Some(user)) if user == identity.user.as_str() => {
+            Some(user.to_owned())
+        }
         (Caller::Admin { .. } | Caller::Anonymous { .. } | Caller::User(_), _) => {
             return Err(Problem::forbidden().into());
         }
@@ -67,7 +76,9 @@ async fn list(State(control): State<Control>, caller: Caller, query: List) -> An
 /// The views of these beginnings, completed by their endings.
 async fn views(control: &Control, started: &[AuditEvent]) -> Result<Vec<SessionView>, Failure> {
     let mut sessions: Vec<SessionView> = started.iter().filter_map(view).collect();
-    let Some(first) = started.iter().map(|event| event.event.time).min() else { return Ok(sessions) };
+    let Some(first) = started.iter().map(|event| event.event.time).min() else {
+        return Ok(sessions);
+    };
     let mut open: BTreeMap<String, usize> =
         sessions.iter().enumerate().map(|(place, session)| (session.id.clone(), place)).collect();
     let mut question = AuditQuery {
@@ -83,7 +94,9 @@ async fn views(control: &Control, started: &[AuditEvent]) -> Result<Vec<SessionV
     for _ in 0..PAGES_OF_ENDINGS {
         let page = control.store().audit().query(question.clone()).await?;
         for event in &page.events {
-            let Some(place) = event.event.session.as_ref().and_then(|id| open.get(id)) else { continue };
+            let Some(place) = event.event.session.as_ref().and_then(|id| open.get(id)) else {
+                continue;
+            };
             let Some(session) = sessions.get_mut(*place) else { continue };
             if event.event.code == code::RECORDING_SEALED {
                 session.recorded = true;

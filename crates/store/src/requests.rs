@@ -119,15 +119,25 @@ pub fn read(key: &str, value: &[u8]) -> Result<(Request, Vec<Event>), Unreadable
 /// # Errors
 /// [`RequestError::Events`] when the event does not file a request.
 pub fn create(filed: Event) -> Result<(Commit, Kept), RequestError> {
-    let (request, value) = replay(std::slice::from_ref(&filed))?;
+    create_all(vec![filed])
+}
+
+/// As [`create`], with what happened to the request as it was filed: the reviews of rules.
+///
+/// # Errors
+/// [`RequestError::Events`] when the first event does not file a request, or the others cannot follow.
+pub fn create_all(events: Vec<Event>) -> Result<(Commit, Kept), RequestError> {
+    let (request, value) = replay(&events)?;
     let (id, recent) = (request.id(), place(&request));
-    let commit = Commit::new()
+    let mut commit = Commit::new()
         .expecting(key(id), Absent)
         .put(key(id), value)
         .put(format!("{BY_TIME}{recent}"), "")
-        .put(format!("{BY_USER}{}/{recent}", request.user()), "")
-        .put(format!("{OPEN}{recent}"), "");
-    Ok((commit, Kept { request, events: vec![filed], revision: Revision::ZERO }))
+        .put(format!("{BY_USER}{}/{recent}", request.user()), "");
+    if end(&request).is_some() {
+        commit = commit.put(format!("{OPEN}{recent}"), "");
+    }
+    Ok((commit, Kept { request, events, revision: Revision::ZERO }))
 }
 
 impl Kept {

@@ -1,23 +1,25 @@
 //! Locks: who or what is kept out, at once.
 
 use super::{Kept, Mode, load, page, read, remove, write};
-use crate::{Caller, Control, Failure, Routes, http::{Answer, List, Text}};
+use crate::{
+    Caller, Control, Failure, Routes,
+    http::{Answer, List, Text},
+};
 use access::lock::Lock;
 use api::document::{Kind, Metadata, Written};
 use api::endpoints::documents as table;
 use api::lock::LockDocument;
 use api::page::Page;
 use api::problem::FieldProblem;
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use http::StatusCode;
 use store::kv::Commit;
 
-/// The key locks are kept under.
-pub const PREFIX: &str = "/lock/";
-
 impl Kept for LockDocument {
     const KIND: Kind = Kind::Lock;
-    const PREFIX: &'static str = PREFIX;
     const VERSIONS: &'static [&'static str] = &["v1", "v2"];
 
     fn kind(&self) -> &str {
@@ -63,7 +65,11 @@ async fn list(State(control): State<Control>, query: List) -> Answer<Page<LockDo
     Ok(Json(page(&control, query.limit()?, query.cursor()?).await?))
 }
 
-async fn create(State(control): State<Control>, caller: Caller, Text(text): Text) -> Answer<Written> {
+async fn create(
+    State(control): State<Control>,
+    caller: Caller,
+    Text(text): Text,
+) -> Answer<Written> {
     let (document, warnings) = read::<LockDocument>(&control, &text, None)?;
     Ok(Json(write(&control, &caller, document, warnings, Mode::Create, Commit::new()).await?))
 }
@@ -72,12 +78,21 @@ async fn show(State(control): State<Control>, Path(name): Path<String>) -> Answe
     Ok(Json(load(&control, &name).await?))
 }
 
-async fn put(State(control): State<Control>, caller: Caller, Path(name): Path<String>, Text(text): Text) -> Answer<Written> {
+async fn put(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Text(text): Text,
+) -> Answer<Written> {
     let (document, warnings) = read::<LockDocument>(&control, &text, Some(&name))?;
     Ok(Json(write(&control, &caller, document, warnings, Mode::Put, Commit::new()).await?))
 }
 
-async fn delete(State(control): State<Control>, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, Failure> {
-    remove(&control, &caller, Kind::Lock, PREFIX, &name, Commit::new()).await?;
+async fn delete(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Failure> {
+    remove(&control, &caller, Kind::Lock, &name, Commit::new()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -21,13 +21,9 @@ use std::net::Ipv6Addr;
 use store::kv::Commit;
 use zeroize::Zeroizing;
 
-/// The key nodes are kept under.
-pub const PREFIX: &str = "/node/";
-/// The key secrets are kept under, sealed.
-const SECRETS: &str = "/secret/";
 /// How long a host certificate lasts. Hosts are few and renewed by hand, so long; rotating the host
 /// authority ends them all.
-pub const HOST_CERTIFICATE_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
+pub(crate) const HOST_CERTIFICATE_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 /// The longest secret of a node, in bytes: an RSA key of 8192 bits has 6.5 KiB.
 const MAX_SECRET: usize = 16 * 1024;
 /// The most host keys of one node.
@@ -37,7 +33,6 @@ const MAX_NAMES: usize = 32;
 
 impl Kept for NodeDocument {
     const KIND: Kind = Kind::Node;
-    const PREFIX: &'static str = PREFIX;
     const VERSIONS: &'static [&'static str] = &["v1", "v2"];
 
     fn kind(&self) -> &str {
@@ -58,7 +53,9 @@ impl Kept for NodeDocument {
 
     fn check(&self, _: &Control) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
         let mut problems = Vec::new();
-        let mut wrong = |path: String, message: String| problems.push(FieldProblem { path, message, ..FieldProblem::default() });
+        let mut wrong = |path: String, message: String| {
+            problems.push(FieldProblem { path, message, ..FieldProblem::default() })
+        };
         if let Err(error) = self.metadata.name.parse::<TargetName>() {
             wrong("metadata.name".to_owned(), error.to_string());
         }
@@ -85,7 +82,11 @@ impl Kept for NodeDocument {
         {
             wrong("spec.auth.private_key".to_owned(), message.to_owned());
         }
-        if auth.password.as_ref().is_some_and(|password| password.is_empty() || password.len() > MAX_SECRET) {
+        if auth
+            .password
+            .as_ref()
+            .is_some_and(|password| password.is_empty() || password.len() > MAX_SECRET)
+        {
             wrong("spec.auth.password".to_owned(), format!("must have 1 to {MAX_SECRET} bytes"));
         }
         if problems.is_empty() { Ok(Vec::new()) } else { Err(problems) }
@@ -106,19 +107,31 @@ fn check_addr(addr: &str) -> Result<(), &'static str> {
         && host.len() <= 253
         && !host.starts_with('-')
         && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if fits { Ok(()) } else { Err("the host must be a name or an address; IPv6 addresses in brackets") }
+    if fits {
+        Ok(())
+    } else {
+        Err("the host must be a name or an address; IPv6 addresses in brackets")
+    }
 }
 
 fn host_key(line: &str) -> Result<(), String> {
-    line.parse::<ca::keys::PublicKey>().map(drop).map_err(|_| "expected a public key, `ssh-ed25519 AAAA…`".to_owned())
+    line.parse::<ca::keys::PublicKey>()
+        .map(drop)
+        .map_err(|_| "expected a public key, `ssh-ed25519 AAAA…`".to_owned())
 }
 
 fn private_key(text: &str) -> Result<(), &'static str> {
     if text.len() > MAX_SECRET {
         return Err("this is too long for a private key");
     }
-    let key = ca::keys::PrivateKey::from_openssh(text).map_err(|_| "expected a private key in OpenSSH form, `-----BEGIN OPENSSH PRIVATE KEY-----`")?;
-    if key.is_encrypted() { Err("the key has a passphrase; remove it with `ssh-keygen -p`") } else { Ok(()) }
+    let key = ca::keys::PrivateKey::from_openssh(text).map_err(
+        |_| "expected a private key in OpenSSH form, `-----BEGIN OPENSSH PRIVATE KEY-----`",
+    )?;
+    if key.is_encrypted() {
+        Err("the key has a passphrase; remove it with `ssh-keygen -p`")
+    } else {
+        Ok(())
+    }
 }
 
 pub(crate) fn routes(routes: Routes) -> Routes {
@@ -140,21 +153,36 @@ async fn show(State(control): State<Control>, Path(name): Path<String>) -> Answe
     Ok(Json(load(&control, &name).await?))
 }
 
-async fn create(State(control): State<Control>, caller: Caller, Text(text): Text) -> Answer<Written> {
+async fn create(
+    State(control): State<Control>,
+    caller: Caller,
+    Text(text): Text,
+) -> Answer<Written> {
     save(&control, &caller, text, None, Mode::Create).await
 }
 
-async fn put(State(control): State<Control>, caller: Caller, Path(name): Path<String>, Text(text): Text) -> Answer<Written> {
+async fn put(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Text(text): Text,
+) -> Answer<Written> {
     save(&control, &caller, text, Some(&name), Mode::Put).await
 }
 
 /// The secret goes into the same commit, sealed, and out of the document: what is stored, audited and
 /// read back never held it.
-async fn save(control: &Control, caller: &Caller, text: String, name: Option<&str>, mode: Mode) -> Answer<Written> {
+async fn save(
+    control: &Control,
+    caller: &Caller,
+    text: String,
+    name: Option<&str>,
+    mode: Mode,
+) -> Answer<Written> {
     let text = Zeroizing::new(text);
     let (mut document, warnings) = read::<NodeDocument>(control, &text, name)?;
     let context = secret_name(&document.metadata.name);
-    let key = format!("{SECRETS}{context}");
+    let key = store::secrets::key(&context);
     let auth = &mut document.spec.auth;
     let secret = auth.private_key.take().or_else(|| auth.password.take()).map(Zeroizing::new);
     let also = match (auth.method, secret) {
@@ -164,12 +192,21 @@ async fn save(control: &Control, caller: &Caller, text: String, name: Option<&st
         }
         (NodeAuthMethod::Key | NodeAuthMethod::Password, None) => {
             let same = match load::<NodeDocument>(control, &document.metadata.name).await {
-                Ok(before) => before.spec.auth.method == auth.method && fetch(control, &key).await?.is_some(),
+                Ok(before) => {
+                    before.spec.auth.method == auth.method && fetch(control, &key).await?.is_some()
+                }
                 Err(_) => false,
             };
-            let field = if auth.method == NodeAuthMethod::Key { "spec.auth.private_key" } else { "spec.auth.password" };
+            let field = if auth.method == NodeAuthMethod::Key {
+                "spec.auth.private_key"
+            } else {
+                "spec.auth.password"
+            };
             if !same {
-                return Err(Failure::field(field, "missing: this method needs it, and none is sealed yet"));
+                return Err(Failure::field(
+                    field,
+                    "missing: this method needs it, and none is sealed yet",
+                ));
             }
             Commit::new()
         }
@@ -177,9 +214,13 @@ async fn save(control: &Control, caller: &Caller, text: String, name: Option<&st
     Ok(Json(write(control, caller, document, warnings, mode, also).await?))
 }
 
-async fn delete(State(control): State<Control>, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, Failure> {
-    let also = Commit::new().delete(format!("{SECRETS}{}", secret_name(&name)));
-    remove(&control, &caller, Kind::Node, PREFIX, &name, also).await?;
+async fn delete(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Failure> {
+    let also = Commit::new().delete(store::secrets::key(&secret_name(&name)));
+    remove(&control, &caller, Kind::Node, &name, also).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -211,7 +252,8 @@ async fn host_certificate(
     Body(asked): Body<HostKey>,
 ) -> Answer<HostCertificate> {
     let node: NodeDocument = load(&control, &name).await?;
-    let key = ca::parse_user_key(&asked.public_key).map_err(|error| Failure::field("public_key", error))?;
+    let key = ca::parse_user_key(&asked.public_key)
+        .map_err(|error| Failure::field("public_key", error))?;
     if asked.names.len() > MAX_NAMES {
         return Err(Failure::field("names", format!("more than {MAX_NAMES} names")));
     }
@@ -219,10 +261,17 @@ async fn host_certificate(
     let host = node.spec.addr.rsplit_once(':').map_or(node.spec.addr.as_str(), |(host, _)| host);
     names.push(host.trim_matches(['[', ']']).to_owned());
     for (number, extra) in asked.names.iter().enumerate() {
-        extra.parse::<TargetName>().map_err(|error| Failure::field(&format!("names[{number}]"), error))?;
+        extra
+            .parse::<TargetName>()
+            .map_err(|error| Failure::field(&format!("names[{number}]"), error))?;
         // A certificate for another node's name would let this host stand in for it.
-        if *extra != name && fetch(&control, &format!("{PREFIX}{extra}")).await?.is_some() {
-            return Err(Failure::field(&format!("names[{number}]"), "this is the name of another node"));
+        if *extra != name
+            && fetch(&control, &store::documents::key(Kind::Node, extra)).await?.is_some()
+        {
+            return Err(Failure::field(
+                &format!("names[{number}]"),
+                "this is the name of another node",
+            ));
         }
         names.push(extra.clone());
     }
@@ -230,7 +279,10 @@ async fn host_certificate(
     let now = control.now();
     let expires = until(now)?;
     let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
-    let certificate = control.authorities().sign_host(&borrowed, &key, expires, now).map_err(Failure::internal)?;
+    let certificate = control
+        .authorities()
+        .sign_host(&borrowed, &key, expires, now)
+        .map_err(Failure::internal)?;
     let certificate = ca::Authorities::certificate_line(&certificate).map_err(Failure::internal)?;
     let event = caller
         .sign(api::audit::NewEvent::new(api::audit::code::CERT_ISSUED, now))
@@ -255,7 +307,19 @@ mod tests {
         for good in ["db-box:22", "10.0.0.1:2222", "[::1]:22", "db.example.com:1"] {
             assert_eq!(check_addr(good), Ok(()), "{good}");
         }
-        for bad in ["db-box", "db-box:", ":22", "db-box:0", "db-box:65536", "::1:22", "[::1:22", "a b:22", "-oProxy:22", "a/b:22", "[x]:22"] {
+        for bad in [
+            "db-box",
+            "db-box:",
+            ":22",
+            "db-box:0",
+            "db-box:65536",
+            "::1:22",
+            "[::1:22",
+            "a b:22",
+            "-oProxy:22",
+            "a/b:22",
+            "[x]:22",
+        ] {
             assert!(check_addr(bad).is_err(), "{bad}");
         }
     }

@@ -9,11 +9,13 @@ use store::kv::{CommitError, Fault, ReadError};
 ///
 /// What the caller is told is the problem; the cause, where there is one, goes to the log under the
 /// call's id and nowhere else.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
 pub struct Failure {
     /// What the caller is told.
     pub problem: Box<Problem>,
     /// What the log says.
+    #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 

@@ -3,6 +3,9 @@
 use super::Failure;
 use crate::{Caller, Control};
 use access::identity::Identity;
+use access::lock::Subject;
+use access::name::RoleName;
+use access::role::rules::{Rule, Verb};
 use api::endpoints::{self, Auth, Endpoint};
 use api::problem::Problem;
 use axum::{
@@ -57,7 +60,22 @@ pub(crate) fn still(control: &Control, caller: &Caller) -> Result<(), Failure> {
 
 /// Whether an identity still stands for someone: not run out, not locked out, and its user is there.
 fn present(control: &Control, identity: &Identity) -> Result<(), Failure> {
-    if control.now() < identity.expires { Ok(()) } else { Err(Problem::unauthenticated().into()) }
+    let now = control.now();
+    let present = now < identity.expires
+        && control.store().policy().read(|policy| {
+            let Some(user) = policy.user(&identity.user).filter(|user| !user.disabled) else {
+                return false;
+            };
+            let roles: Vec<&RoleName> = user.roles.iter().collect();
+            let subject = Subject {
+                user: Some(&identity.user),
+                roles: &roles,
+                login_session: Some(identity.login),
+                ..Subject::default()
+            };
+            !policy.locks().any(|lock| lock.in_force(now) && lock.target.stops(&subject))
+        });
+    if present { Ok(()) } else { Err(Problem::unauthenticated().into()) }
 }
 
 impl Control {
@@ -65,8 +83,24 @@ impl Control {
     ///
     /// # Errors
     /// A problem that says only that access is denied.
-    pub fn may(&self, _: &Identity, _: &str, _: endpoints::Verb) -> Result<(), Failure> {
-        Err(Problem::forbidden().into())
+    pub fn may(
+        &self,
+        identity: &Identity,
+        resource: &str,
+        verb: endpoints::Verb,
+    ) -> Result<(), Failure> {
+        let verb = law(verb);
+        let allowed = self.store().policy().read(|policy| {
+            let Some(user) = policy.user(&identity.user) else { return false };
+            // A rule with a condition allows nothing here and denies everything: it needs a resource to hold for.
+            let about = |rules: &[Rule]| rules.iter().any(|rule| rule.is_about(resource, verb));
+            let free = |rules: &[Rule]| {
+                rules.iter().any(|rule| rule.condition.is_none() && rule.is_about(resource, verb))
+            };
+            policy.base_roles(user).any(|role| free(&role.allow().rules))
+                && !policy.base_roles(user).any(|role| about(&role.deny().rules))
+        });
+        if allowed { Ok(()) } else { Err(Problem::forbidden().into()) }
     }
 
     /// The same for any caller: the administrator on the host may, nobody else without a rule.
@@ -84,5 +118,15 @@ impl Control {
             Caller::Anonymous { .. } => Err(Problem::unauthenticated().into()),
             Caller::User(identity) => self.may(identity, resource, verb),
         }
+    }
+}
+
+fn law(verb: endpoints::Verb) -> Verb {
+    match verb {
+        endpoints::Verb::Create => Verb::Create,
+        endpoints::Verb::Delete => Verb::Delete,
+        endpoints::Verb::List => Verb::List,
+        endpoints::Verb::Read => Verb::Read,
+        endpoints::Verb::Update => Verb::Update,
     }
 }

@@ -10,7 +10,12 @@ use store::requests::Kept;
 ///
 /// # Errors
 /// [`Error::Refused`] with the law's words; [`Error::Unknown`] where there is no such request.
-pub async fn act(control: &Control, who: &Who, id: RequestId, command: Command) -> Result<Kept, Error> {
+pub async fn act(
+    control: &Control,
+    who: &Who,
+    id: RequestId,
+    command: Command,
+) -> Result<Kept, Error> {
     control.caught_up().await;
     for _ in 0..TRIES {
         let Some(before) = kept::load(control, id).await? else { return Err(Error::Unknown) };

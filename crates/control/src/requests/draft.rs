@@ -37,10 +37,18 @@ pub(super) fn draft(body: NewRequest) -> Result<Draft, Failure> {
     })
 }
 
-fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str, path: &str, problems: &mut Vec<FieldProblem>) -> Option<T> {
+fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    text: &str,
+    path: &str,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<T> {
     text.parse()
         .map_err(|error: T::Err| {
-            problems.push(FieldProblem { path: path.to_owned(), message: error.to_string(), ..FieldProblem::default() });
+            problems.push(FieldProblem {
+                path: path.to_owned(),
+                message: error.to_string(),
+                ..FieldProblem::default()
+            });
         })
         .ok()
 }
@@ -53,8 +61,12 @@ pub(super) fn review(body: NewReview) -> Result<Command, Failure> {
             assume_start: body.assume_start,
             duration: body.duration.map(|span| span.0),
         }),
-        shape::Decision::Deny if body.duration.is_some() => Err(Failure::field("duration", "only with an approval")),
-        shape::Decision::Deny if body.assume_start.is_some() => Err(Failure::field("assume_start", "only with an approval")),
+        shape::Decision::Deny if body.duration.is_some() => {
+            Err(Failure::field("duration", "only with an approval"))
+        }
+        shape::Decision::Deny if body.assume_start.is_some() => {
+            Err(Failure::field("assume_start", "only with an approval"))
+        }
         shape::Decision::Deny => Ok(Command::Deny { reason: body.reason }),
     }
 }

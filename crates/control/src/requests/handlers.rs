@@ -17,7 +17,7 @@ use axum::{
 };
 
 /// Mounts them.
-pub fn routes(routes: Routes) -> Routes {
+pub(crate) fn routes(routes: Routes) -> Routes {
     routes
         .on(&table::LIST, list_requests)
         .on(&table::FILE, file_request)
@@ -51,7 +51,11 @@ fn id(text: &str) -> Result<RequestId, Error> {
     text.parse().map_err(|_| Error::Unknown)
 }
 
-async fn list_requests(State(control): State<Control>, caller: Caller, query: List) -> Answer<Page<RequestView>> {
+async fn list_requests(
+    State(control): State<Control>,
+    caller: Caller,
+    query: List,
+) -> Answer<Page<RequestView>> {
     Ok(Json(list::list(&control, &caller, &query).await?))
 }
 
@@ -64,16 +68,30 @@ async fn file_request(
     let who = who(&caller, &headers)?;
     let only_say = body.dry_run;
     let draft = draft::draft(body)?;
-    let kept = if only_say { dry_run(&control, &who, draft)? } else { file(&control, &who, draft).await? };
+    let kept = if only_say {
+        dry_run(&control, &who, draft)?
+    } else {
+        file(&control, &who, draft).await?
+    };
     Ok(Json(view::full(&control, &kept)))
 }
 
-async fn show_request(State(control): State<Control>, caller: Caller, Path(text): Path<String>) -> Answer<RequestView> {
+async fn show_request(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Answer<RequestView> {
     Ok(Json(show(&control, &caller, id(&text)?).await?))
 }
 
 /// A command on a request the caller may see. One she may not see is not there, whatever she commands.
-async fn command(control: &Control, caller: &Caller, headers: &HeaderMap, text: &str, command: Command) -> Answer<RequestView> {
+async fn command(
+    control: &Control,
+    caller: &Caller,
+    headers: &HeaderMap,
+    text: &str,
+    command: Command,
+) -> Answer<RequestView> {
     let who = who(caller, headers)?;
     let id = id(text)?;
     view::seen(control, caller, id).await?;
@@ -131,7 +149,11 @@ async fn over(
     command(&control, &caller, &headers, &id, draft::over(body)?).await
 }
 
-async fn sessions(State(control): State<Control>, caller: Caller, Path(text): Path<String>) -> Answer<Page<SessionView>> {
+async fn sessions(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Answer<Page<SessionView>> {
     let shown = show(&control, &caller, id(&text)?).await?;
     Ok(Json(Page::whole(shown.sessions)))
 }

@@ -17,8 +17,12 @@ impl From<RequestError> for Failure {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::Read(error) => error.into(),
-            RequestError::Cursor => Self::field("cursor", "this is no cursor of ours; begin without one"),
-            RequestError::Unreadable(_) | RequestError::Events(_) | RequestError::TooMany => Self::internal(error),
+            RequestError::Cursor => {
+                Self::field("cursor", "this is no cursor of ours; begin without one")
+            }
+            RequestError::Unreadable(_) | RequestError::Events(_) | RequestError::TooMany => {
+                Self::internal(error)
+            }
         }
     }
 }
@@ -40,7 +44,9 @@ impl From<CommitError> for NotKept {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Conflict(_) => Self::Conflict,
-            CommitError::Fault(_) | CommitError::Invalid(_) | CommitError::LeaseEnded(_) => Self::Failed(error.into()),
+            CommitError::Fault(_) | CommitError::Invalid(_) | CommitError::LeaseEnded(_) => {
+                Self::Failed(error.into())
+            }
         }
     }
 }
@@ -51,14 +57,23 @@ pub(super) async fn load(control: &Control, id: RequestId) -> Result<Option<Kept
 }
 
 /// Keeps a new request with its first events.
-pub(super) async fn create(control: &Control, who: &Who, events: Vec<Event>) -> Result<Kept, NotKept> {
-    let (commit, kept) = requests::create(events.clone())?;
+pub(super) async fn create(
+    control: &Control,
+    who: &Who,
+    events: Vec<Event>,
+) -> Result<Kept, NotKept> {
+    let (commit, kept) = requests::create_all(events.clone())?;
     let id = kept.request.id();
     commit_all(control, commit.events(audited(who, id, &events)), kept).await
 }
 
 /// Adds events to a request, if nobody was faster.
-pub(super) async fn append(control: &Control, who: &Who, kept: &Kept, events: Vec<Event>) -> Result<Kept, NotKept> {
+pub(super) async fn append(
+    control: &Control,
+    who: &Who,
+    kept: &Kept,
+    events: Vec<Event>,
+) -> Result<Kept, NotKept> {
     let (commit, kept_after) = kept.then(events.clone())?;
     let id = kept.request.id();
     commit_all(control, commit.events(audited(who, id, &events)), kept_after).await
@@ -76,7 +91,10 @@ fn audited(who: &Who, id: RequestId, events: &[Event]) -> Vec<NewEvent> {
     events
         .iter()
         .map(|event| {
-            let new = NewEvent::new(event.code(), event.at()).user(event.by()).request(id).body(body(event));
+            let new = NewEvent::new(event.code(), event.at())
+                .user(event.by())
+                .request(id)
+                .body(body(event));
             match who.login.filter(|_| event.by() == who.actor.author()) {
                 Some(login) => new.login(login),
                 None => new,
@@ -85,7 +103,8 @@ fn audited(who: &Who, id: RequestId, events: &[Event]) -> Vec<NewEvent> {
         .flat_map(|new| {
             // A rule's word is told twice: as a review of the request, and as what the rule did.
             let by_rule = new.user.as_deref().is_some_and(|by| by.starts_with("system:rule/"));
-            let twin = by_rule.then(|| NewEvent { code: code::RULE_REVIEWED.into(), ..new.clone() });
+            let twin =
+                by_rule.then(|| NewEvent { code: code::RULE_REVIEWED.into(), ..new.clone() });
             [Some(new), twin].into_iter().flatten()
         })
         .collect()

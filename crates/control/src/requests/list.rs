@@ -18,7 +18,11 @@ use store::requests::Filter;
 const ROUNDS: usize = 16;
 
 /// A page of the requests the caller may see, newest first.
-pub(super) async fn list(control: &Control, caller: &Caller, query: &List) -> Result<Page<RequestView>, Failure> {
+pub(super) async fn list(
+    control: &Control,
+    caller: &Caller,
+    query: &List,
+) -> Result<Page<RequestView>, Failure> {
     control.caught_up().await;
     let eyes = Eyes::of(control, caller)?;
     let limit = query.limit()?;
@@ -75,9 +79,9 @@ fn statuses(text: Option<&str>) -> Result<BTreeSet<Status>, Failure> {
             "all" => return Ok(BTreeSet::new()),
             "open" => statuses.extend(Status::ALL.into_iter().filter(|status| status.is_open())),
             other => {
-                let state: RequestState = other
-                    .parse()
-                    .map_err(|error| Failure::field("state", format!("{error}; or open, or all")))?;
+                let state: RequestState = other.parse().map_err(|error| {
+                    Failure::field("state", format!("{error}; or open, or all"))
+                })?;
                 statuses.insert(status(state));
             }
         }

@@ -79,11 +79,19 @@ impl Eyes {
 
 /// A request as it is shown alone: with what it still waits for.
 pub(crate) fn full(control: &Control, kept: &Kept) -> RequestView {
-    control.store().policy().read(|policy| told(policy, &kept.request, kept.revision.0, control.now()))
+    control
+        .store()
+        .policy()
+        .read(|policy| told(policy, &kept.request, kept.revision.0, control.now()))
 }
 
 /// The same for a request that was read elsewhere.
-pub(crate) fn told(policy: &Policy, request: &Request, revision: u64, now: Timestamp) -> RequestView {
+pub(crate) fn told(
+    policy: &Policy,
+    request: &Request,
+    revision: u64,
+    now: Timestamp,
+) -> RequestView {
     let missing = (request.status(now) == Status::Pending).then(|| missing(policy, request));
     RequestView { missing, ..summary(request, revision, now) }
 }
@@ -117,7 +125,9 @@ pub(super) fn summary(request: &Request, revision: u64, now: Timestamp) -> Reque
             .collect(),
         extends: asked.extends.as_ref().map(|extension| extension.request.to_string()),
         decided_by: resolution.map(|act| act.by.to_string()),
-        decision_reason: resolution.map(|act| act.reason.clone()).filter(|reason| !reason.is_empty()),
+        decision_reason: resolution
+            .map(|act| act.reason.clone())
+            .filter(|reason| !reason.is_empty()),
         timeline: Vec::new(),
         sessions: Vec::new(),
         revision,
@@ -144,8 +154,12 @@ fn state(status: Status) -> RequestState {
 
 fn cut(asked: Span, kind: &LimitKind) -> String {
     match kind {
-        LimitKind::Default => format!("asked for {asked}; no role says how long, so the default holds"),
-        LimitKind::Role { through, role } => format!("asked for {asked}; role {through} limits {role}"),
+        LimitKind::Default => {
+            format!("asked for {asked}; no role says how long, so the default holds")
+        }
+        LimitKind::Role { through, role } => {
+            format!("asked for {asked}; role {through} limits {role}")
+        }
     }
 }
 
@@ -178,10 +192,16 @@ fn moment(event: &Event) -> Moment {
     let by: &Author = event.by();
     let text = match event {
         Event::Cancelled(act) => said(format!("{by} took it back"), &act.reason),
-        Event::Overridden(act, outcome) => said(format!("{by} overrode the thresholds{}", came(outcome)), &act.reason),
-        Event::Promoted(act, list) => said(format!("{by} made the requester a member of {list}"), &act.reason),
+        Event::Overridden(act, outcome) => {
+            said(format!("{by} overrode the thresholds{}", came(outcome)), &act.reason)
+        }
+        Event::Promoted(act, list) => {
+            said(format!("{by} made the requester a member of {list}"), &act.reason)
+        }
         Event::Released(act) => said(format!("{by} gave it back"), &act.reason),
-        Event::Requested(asked) => said(format!("{by} asked for {}", names(&asked.roles).join(", ")), &asked.reason),
+        Event::Requested(asked) => {
+            said(format!("{by} asked for {}", names(&asked.roles).join(", ")), &asked.reason)
+        }
         Event::Reviewed(review, outcome) => {
             let word = match review.decision {
                 review::Decision::Approve => "approved",

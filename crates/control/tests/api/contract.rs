@@ -16,7 +16,10 @@ async fn document() -> Value {
 
 fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
-        item.as_object().unwrap().iter().map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+        item.as_object()
+            .unwrap()
+            .iter()
+            .map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
     })
 }
 
@@ -24,9 +27,11 @@ fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
 async fn the_document_has_exactly_the_endpoints_there_are() {
     let document = document().await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-    let told: BTreeSet<String> =
-        operations(&document).map(|(path, method, _)| format!("{} {path}", method.to_uppercase())).collect();
-    let there: BTreeSet<String> = endpoints::all().map(|e| format!("{} {}", e.method.as_str(), e.path)).collect();
+    let told: BTreeSet<String> = operations(&document)
+        .map(|(path, method, _)| format!("{} {path}", method.to_uppercase()))
+        .collect();
+    let there: BTreeSet<String> =
+        endpoints::all().map(|e| format!("{} {}", e.method.as_str(), e.path)).collect();
     assert_eq!(told, there);
     assert_eq!(there.len(), endpoints::all().count(), "an endpoint stands in the table twice");
 }
@@ -37,19 +42,31 @@ async fn everything_in_the_document_is_described() {
     let mut names = BTreeSet::new();
     for (path, method, operation) in operations(&document) {
         let what = format!("{method} {path}");
-        assert!(names.insert(operation["operationId"].as_str().unwrap()), "{what}: operationId twice");
-        assert!(!operation["summary"].as_str().unwrap_or_default().is_empty(), "{what}: no summary");
+        assert!(
+            names.insert(operation["operationId"].as_str().unwrap()),
+            "{what}: operationId twice"
+        );
+        assert!(
+            !operation["summary"].as_str().unwrap_or_default().is_empty(),
+            "{what}: no summary"
+        );
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with('2')), "{what}: no success");
         for (status, response) in responses {
-            assert!(!response["description"].as_str().unwrap_or_default().is_empty(), "{what} {status}: no description");
+            assert!(
+                !response["description"].as_str().unwrap_or_default().is_empty(),
+                "{what} {status}: no description"
+            );
             if !status.starts_with('2') {
                 let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/Problem", "{what} {status}");
             }
         }
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            assert!(!parameter["description"].as_str().unwrap_or_default().is_empty(), "{what}: {parameter}");
+            assert!(
+                !parameter["description"].as_str().unwrap_or_default().is_empty(),
+                "{what}: {parameter}"
+            );
         }
         let given: BTreeSet<&str> = operation["parameters"]
             .as_array()
@@ -92,9 +109,16 @@ fn generator(target: &Path) -> PathBuf {
     let venv = target.join("openapi-python-client");
     let bin = venv.join("bin");
     if !bin.join("openapi-python-client").exists() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&venv), "python3 with venv is needed: apt-get install python3-venv");
         run(
-            Command::new(bin.join("pip")).args(["install", "--quiet", "openapi-python-client==0.29.*"]),
+            Command::new("python3").args(["-m", "venv"]).arg(&venv),
+            "python3 with venv is needed: apt-get install python3-venv",
+        );
+        run(
+            Command::new(bin.join("pip")).args([
+                "install",
+                "--quiet",
+                "openapi-python-client==0.29.*",
+            ]),
             "pip could not install openapi-python-client",
         );
     }
@@ -106,7 +130,11 @@ fn run(command: &mut Command, advice: &str) {
     let text = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{advice}: {command:?}\n{}", String::from_utf8_lossy(&text));
     // The generator warns of what it leaves out; then the client would lack it.
-    assert!(!String::from_utf8_lossy(&text).contains("WARNING"), "{}", String::from_utf8_lossy(&text));
+    assert!(
+        !String::from_utf8_lossy(&text).contains("WARNING"),
+        "{}",
+        String::from_utf8_lossy(&text)
+    );
 }
 
 #[tokio::test]
@@ -133,7 +161,10 @@ async fn a_python_client_is_made_from_the_document_and_can_be_imported() {
                   from client.models import Problem, RequestView\n\
                   assert len(names) > 60, len(names)\n";
     run(
-        Command::new(bin.join("python")).args(["-c", script]).current_dir(dir.path()).env("PYTHONDONTWRITEBYTECODE", "1"),
+        Command::new(bin.join("python"))
+            .args(["-c", script])
+            .current_dir(dir.path())
+            .env("PYTHONDONTWRITEBYTECODE", "1"),
         "the generated client cannot be imported",
     );
 }

@@ -43,7 +43,12 @@ async fn every_administrative_endpoint_refuses_users_without_the_rule() {
         }
         let answer = house.send(house.user("mallory"), request(endpoint)).await;
         let what = format!("{} {}", endpoint.method.as_str(), endpoint.path);
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "forbidden"), "{what}: {}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (403, "forbidden"),
+            "{what}: {}",
+            answer.body
+        );
     }
 }
 
@@ -72,19 +77,30 @@ async fn unknown_paths_and_methods_are_problems_too() {
     let long = format!("/v1/requests?text={}", "x".repeat(9000));
     assert_eq!(house.get(NOBODY, &long).await.status, 414);
     let answer = house.get(NOBODY, "/v1/ping").await;
-    for header in ["x-content-type-options", "x-frame-options", "content-security-policy", "cache-control", "x-request-id"] {
+    for header in [
+        "x-content-type-options",
+        "x-frame-options",
+        "content-security-policy",
+        "cache-control",
+        "x-request-id",
+    ] {
         assert!(answer.headers.contains_key(header), "{header}");
     }
 }
 
 #[test]
 fn every_endpoint_has_a_handler_and_every_handler_an_endpoint() {
-    let table: Vec<String> = endpoints::all().map(|e| format!("{} {}", e.method.as_str(), e.path)).collect();
+    let table: Vec<String> =
+        endpoints::all().map(|e| format!("{} {}", e.method.as_str(), e.path)).collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let house = House::open().await;
-        let mut mounted: Vec<String> =
-            house.control.mounted().iter().map(|e| format!("{} {}", e.method.as_str(), e.path)).collect();
+        let mut mounted: Vec<String> = house
+            .control
+            .mounted()
+            .iter()
+            .map(|e| format!("{} {}", e.method.as_str(), e.path))
+            .collect();
         let mut table = table;
         mounted.sort();
         table.sort();

@@ -2,6 +2,7 @@
 
 use access::identity::Identity;
 use access::name::LoginId;
+use api::document::Kind;
 use axum::Router;
 use axum::body::Body;
 use ca::{Authorities, SealKey};
@@ -41,7 +42,9 @@ impl House {
         let hand = Arc::clone(&clock);
         let tick: store::Clock = Arc::new(move || *hand.lock().unwrap());
         let path = dir.path().join("data");
-        let store = Store::open(&path, Options::new(Arc::clone(&tick))).await.unwrap();
+        let store = Store::open(&path, Options::new("main".parse().unwrap(), Arc::clone(&tick)))
+            .await
+            .unwrap();
         let control = Control::new(Parts {
             store: store.clone(),
             authorities: Arc::new(Authorities::generate("main", start).unwrap()),
@@ -54,6 +57,17 @@ impl House {
         });
         let router = control.router();
         Self { control, store, router, clock, _dir: dir }
+    }
+
+    /// A user record with these roles.
+    pub(crate) async fn person(&self, name: &str, roles: &[&str]) {
+        let document = serde_json::json!({
+            "kind": "user", "version": "v1", "metadata": {"name": name},
+            "spec": {"roles": roles, "traits": {"logins": [name]}},
+        });
+        let commit = store::documents::put(Kind::User, name, &document, store::Absent).unwrap();
+        let revision = self.store.commit(commit).await.unwrap();
+        self.store.policy().at_least(revision).await;
     }
 
     /// Moves the clock.
@@ -92,7 +106,13 @@ impl House {
     }
 
     /// One call with a JSON body.
-    pub(crate) async fn call(&self, caller: Caller, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        caller: Caller,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(path)
