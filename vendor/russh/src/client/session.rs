@@ -539,7 +539,11 @@ impl Session {
 
     pub fn close(&mut self, channel: ChannelId) -> Result<(), crate::Error> {
         if let Some(ref mut enc) = self.common.encrypted {
-            enc.close(channel)
+            enc.close(channel)?;
+            if !enc.channels.contains_key(&channel) {
+                self.channels.remove(&channel);
+            }
+            Ok(())
         } else {
             unreachable!()
         }

@@ -1152,7 +1152,11 @@ impl Session {
     /// Close a channel.
     pub fn close(&mut self, channel: ChannelId) -> Result<(), Error> {
         if let Some(ref mut enc) = self.common.encrypted {
-            enc.close(channel)
+            enc.close(channel)?;
+            if !enc.channels.contains_key(&channel) {
+                self.channels.remove(&channel);
+            }
+            Ok(())
         } else {
             unreachable!()
         }
