@@ -1,0 +1,122 @@
+//! Watching over a session: the policy is asked again at every change, and the clock is looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Refused;
+use crate::live::{Notice, Session};
+
+/// How often the clock is looked at while a session has an end or an idle limit. A clock that is set forward is
+/// noticed after so long.
+const TICK: Duration = Duration::from_secs(1);
+/// How long before the end people are warned, the furthest first (the law, §6).
+const WARNINGS: [SignedDuration; 3] =
+    [SignedDuration::from_mins(15), SignedDuration::from_mins(5), SignedDuration::from_mins(1)];
+
+/// Why a session is cut.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Cut {
+    /// A stable code.
+    pub(crate) code: &'static str,
+    /// The line people see.
+    pub(crate) line: String,
+    /// For the log only.
+    pub(crate) detail: Box<str>,
+}
+
+impl Cut {
+    fn new(code: &'static str, line: impl Into<String>) -> Self {
+        Self { code, line: line.into(), detail: "".into() }
+    }
+
+    fn withdrawn(refused: &Refused, ended: bool) -> Self {
+        let why = refused.lines.first().map(String::as_str).unwrap_or_default();
+        let mut cut = match (ended, &*refused.code) {
+            (true, _) => Self::new("grant_ended", "Your access has ended: its time is up."),
+            (false, "locked") => Self::new("locked", format!("This session was ended by a lock. {why}")),
+            (false, _) => Self::new("withdrawn", format!("Your access was withdrawn. {why}")),
+        };
+        cut.detail = refused.detail.clone();
+        cut
+    }
+}
+
+/// Watches over `session` until it must be cut. Warns before its end.
+pub(crate) async fn guard(session: Arc<Session>) -> Cut {
+    let gate = &session.house.gate;
+    let mut policy = gate.changed();
+    let mut lost = session.house.audit_lost();
+    let mut warned = usize::MAX;
+    loop {
+        policy.mark_unchanged();
+        let before = session.rights().until;
+        match gate.admit(&session.caller, session.now()) {
+            Ok(rights) => session.adopt(rights),
+            Err(refused) => {
+                let ended = before.is_some_and(|until| session.now() >= until);
+                return Cut::withdrawn(&refused, ended);
+            }
+        }
+        let rights = session.rights();
+        // Until the policy changes or the end has come, only the clock is looked at.
+        loop {
+            let now = session.now();
+            if rights.until.is_some_and(|until| now >= until) {
+                break;
+            }
+            if rights.idle.and_then(|idle| Duration::try_from(idle).ok()).is_some_and(|idle| session.silent_for() >= idle) {
+                return Cut::new("idle_timeout", "This session was idle for too long.");
+            }
+            if let Some(until) = rights.until {
+                warn(&session, until, now, &mut warned);
+            }
+            let wake = pause(&rights, now);
+            tokio::select! {
+                changed = policy.changed() => {
+                    if changed.is_err() {
+                        return Cut::new("shutdown", "The gateway is shutting down.");
+                    }
+                    break;
+                }
+                () = async { match wake { Some(wake) => tokio::time::sleep(wake).await, None => std::future::pending().await } } => {}
+                broken = session.recording.broken() => return Cut::new("recording_broken", broken.public()),
+                _ = lost.changed() => return Cut::new("audit_unavailable", "This session ends: it can no longer be written down."),
+            }
+        }
+        if rights.until.is_some_and(|until| session.now() >= until)
+            && gate.admit(&session.caller, session.now()).is_ok_and(|again| again.until == rights.until)
+        {
+            // A permit that claims to go on after its own end.
+            return Cut::new("grant_ended", "Your access has ended: its time is up.");
+        }
+    }
+}
+
+/// How long until the clock must be looked at again; `None` when there is nothing to look for.
+fn pause(rights: &super::Rights, now: Timestamp) -> Option<Duration> {
+    if rights.idle.is_some() {
+        return Some(TICK);
+    }
+    let left = Duration::try_from(rights.until?.duration_since(now)).unwrap_or(Duration::ZERO);
+    Some(left.min(TICK))
+}
+
+/// Says so when one more of the warnings is due. `warned` is the index of the last one said.
+fn warn(session: &Session, until: Timestamp, now: Timestamp, warned: &mut usize) {
+    let left = until.duration_since(now);
+    let Some((due, at)) = WARNINGS.iter().enumerate().rfind(|(_, before)| left <= **before) else {
+        *warned = usize::MAX;
+        return;
+    };
+    if *warned != usize::MAX && *warned >= due {
+        return;
+    }
+    *warned = due;
+    let minutes = at.as_mins().max(1);
+    let unit = if minutes == 1 { "minute" } else { "minutes" };
+    session.tell(Notice::Warning(
+        format!("Your access ends in less than {minutes} {unit}. To go on: tsh request extend").into(),
+    ));
+}

@@ -1,0 +1,167 @@
+//! A session that is going on: what all doors share of it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use access::name::{SessionId, UserName};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::gate::{Caller, Rights};
+use crate::record::Recording;
+use crate::House;
+
+/// What everyone in a session is told.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Notice {
+    /// Nothing yet.
+    #[default]
+    Quiet,
+    /// It will end soon.
+    Warning(Arc<str>),
+    /// It ends now.
+    End(Arc<str>),
+}
+
+/// A session that is going on.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) caller: Caller,
+    pub(crate) house: Arc<House>,
+    pub(crate) recording: Recording,
+    rights: RwLock<Arc<Rights>>,
+    notices: watch::Sender<Notice>,
+    began: tokio::time::Instant,
+    /// Milliseconds after `began` at which the client was last heard of.
+    heard: AtomicU64,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: SessionId,
+        caller: Caller,
+        rights: Rights,
+        house: Arc<House>,
+        recording: Recording,
+    ) -> Self {
+        Self {
+            id,
+            caller,
+            house,
+            recording,
+            rights: RwLock::new(Arc::new(rights)),
+            notices: watch::Sender::default(),
+            began: tokio::time::Instant::now(),
+            heard: AtomicU64::new(0),
+        }
+    }
+
+    /// What the policy allows in this session, as of its last word.
+    pub(crate) fn rights(&self) -> Arc<Rights> {
+        Arc::clone(&self.rights.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The policy has spoken again.
+    pub(crate) fn adopt(&self, rights: Rights) {
+        if *self.rights() != rights {
+            *self.rights.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rights);
+        }
+    }
+
+    /// The client did something.
+    pub(crate) fn heard(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.store(now, Ordering::Relaxed);
+    }
+
+    /// How long the client has been silent.
+    pub(crate) fn silent_for(&self) -> std::time::Duration {
+        let heard = std::time::Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(heard)
+    }
+
+    /// Tells everyone in the session.
+    pub(crate) fn tell(&self, notice: Notice) {
+        self.notices.send_replace(notice);
+    }
+
+    /// What everyone in the session is told.
+    pub(crate) fn notices(&self) -> watch::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.house.now()
+    }
+
+    /// Writes an event of this session and returns when it is durable.
+    pub(crate) async fn audit(&self, code: &'static str, body: Value) -> Result<(), Error> {
+        self.house.audit(vec![self.event(code, body)]).await
+    }
+
+    /// Puts an event of this session into the house's queue; it is written in order, soon. Waits when the queue is full.
+    pub(crate) async fn note(&self, code: &'static str, body: Value) -> Result<(), Error> {
+        self.house.note(self.event(code, body)).await
+    }
+
+    fn event(&self, code: &'static str, body: Value) -> store::recording::NewEvent {
+        let mut event = self.caller.event(code, self.now()).session(self.id);
+        if let Some(request) = self.rights().requests.first() {
+            event = event.request(request);
+        }
+        if let Value::Object(fields) = body {
+            for (field, value) in fields {
+                event = event.with(&field, value);
+            }
+        }
+        event
+    }
+}
+
+/// How many sessions each user has open in this process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts(Arc<Mutex<BTreeMap<UserName, u32>>>);
+
+/// One open session of a user; counted until dropped.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    user: UserName,
+    counts: Counts,
+}
+
+impl Counts {
+    /// Counts one more session, unless `user` has `most` already.
+    pub(crate) fn enter(&self, user: &UserName, most: Option<u32>) -> Option<Counted> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = counts.get(user).copied().unwrap_or(0);
+        if most.is_some_and(|most| open >= most) {
+            return None;
+        }
+        counts.insert(user.clone(), open.saturating_add(1));
+        Some(Counted { user: user.clone(), counts: self.clone() })
+    }
+
+    /// How many sessions are open.
+    pub(crate) fn total(&self) -> u64 {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.values().map(|n| u64::from(*n)).sum()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get(&self.user).copied() {
+            Some(n) if n > 1 => {
+                counts.insert(self.user.clone(), n.saturating_sub(1));
+            }
+            Some(_) | None => {
+                counts.remove(&self.user);
+            }
+        }
+    }
+}
