@@ -11,11 +11,11 @@ use std::net::SocketAddr;
 use access::identity::Identity;
 use access::name::{Login, RequestId, SessionId, TargetName};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 use store::recording::NewEvent;
 
 pub(crate) use guard::{Cut, guard};
 pub(crate) use law::Gate;
+pub use law::Law;
 
 /// Someone who has proven who he is, and what he wants.
 #[derive(Clone, Debug)]
@@ -90,10 +90,6 @@ impl Refused {
         }
         text
     }
-
-    pub(crate) fn body(&self) -> Value {
-        json!({ "code": self.code, "detail": self.detail })
-    }
 }
 
 /// What can be asked for to get through.
@@ -103,6 +99,8 @@ pub struct Wish {
     pub roles: Vec<access::name::RoleName>,
     /// Resources to request; empty when roles are requested.
     pub resources: Vec<access::resource::ResourceId>,
+    /// The account to name with the resource, so that the least powerful role is chosen.
+    pub login: Option<Box<str>>,
     /// Who could approve.
     pub approvers: Vec<String>,
 }

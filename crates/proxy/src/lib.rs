@@ -1,3 +1,260 @@
-//! The data plane: listen, route, gate, corridor, record, and the doors.
+//! proxy: the data plane.
+//!
+//! ```text
+//!   listen ──► route ──► a door's greeting ──► gate ──► corridor ──► relay ⇄ record
+//! ```
+//!
+//! One listener tells apart what clients speak ([`Proxy::serve`]); TLS connections that carry HTTP are handed to an
+//! [`HttpHandler`]; every other one goes through a door (`ssh`) into the corridor, which is the only way to a target.
+//! Nothing here writes policy, requests or users: it watches the store, and asks for access through [`AskForAccess`].
 
+mod corridor;
+mod error;
+pub mod gate;
+mod listen;
+mod live;
+pub mod nodes;
 pub mod record;
+mod registry;
+mod route;
+mod ssh;
+
+use std::sync::Arc;
+
+use access::name::RequestId;
+use ca::Authorities;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use store::Store;
+use store::recording::NewEvent;
+use tokio::sync::{mpsc, watch};
+
+pub use error::{Error, Side};
+pub use gate::{Caller, Law, Refused, Wish};
+pub use listen::{BindError, SlotLimits, bind};
+pub use route::{HttpConnection, HttpHandler, Stream};
+
+/// Reads the daemon's clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Events that wait to be written, over all sessions. When so many wait, sessions wait.
+const MAX_QUEUED_EVENTS: usize = 4096;
+/// Events that are written in one commit at most.
+const MAX_BATCH: usize = 512;
+
+/// What someone at a door asks for.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who asks.
+    pub caller: Caller,
+    /// What would open the door.
+    pub wish: Wish,
+    /// Why he needs it.
+    pub reason: String,
+}
+
+/// A request that was filed at a door.
+#[derive(Clone, Debug)]
+pub struct Filed {
+    /// Its id.
+    pub request: RequestId,
+    /// Who was asked.
+    pub asked: Vec<String>,
+}
+
+/// Where a request stands, for someone who waits at a door.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// Not decided, or approved and about to be in force.
+    Waiting,
+    /// It will not open the door; a line for people: `Denied by carol: use the replica.`
+    Decided(String),
+}
+
+/// Files requests for people at a door. Implemented over `control`, which this crate does not know.
+pub trait AskForAccess: Send + Sync {
+    /// Files a request in the name of the caller.
+    ///
+    /// An error is the sentence for the one who asked.
+    fn file(&self, question: Question) -> BoxFuture<'_, Result<Filed, String>>;
+
+    /// Where a request stands.
+    fn standing(&self, request: RequestId) -> BoxFuture<'_, Standing>;
+}
+
+/// What a [`Proxy`] is made of.
+pub struct Parts {
+    /// The store: events, live sessions.
+    pub store: Store,
+    /// The certificate authorities.
+    pub authorities: Arc<Authorities>,
+    /// The policy.
+    pub law: Arc<dyn Law>,
+    /// The targets.
+    pub nodes: Arc<dyn nodes::Nodes>,
+    /// The clock.
+    pub clock: Clock,
+    /// Where people at a door ask for access.
+    pub requests: Arc<dyn AskForAccess>,
+    /// Recordings.
+    pub archive: record::Archive,
+    /// TLS for everything that is not raw SSH. Client certificates are asked for by this configuration and checked here.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// Serves HTTP inside TLS.
+    pub http: Arc<dyn HttpHandler>,
+    /// The host names and addresses under which this house itself is reached.
+    pub names: Vec<String>,
+    /// Load balancers that may send a PROXY protocol header.
+    pub trusted: Vec<Network>,
+    /// Limits of connections that have not proven who they are.
+    pub slots: SlotLimits,
+}
+
+/// A network of trusted load balancers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Network {
+    /// Any address in it.
+    pub address: std::net::IpAddr,
+    /// How many leading bits count.
+    pub bits: u8,
+}
+
+impl Network {
+    /// Whether `address` is in it.
+    #[must_use]
+    pub fn contains(&self, address: std::net::IpAddr) -> bool {
+        use std::net::IpAddr::{V4, V6};
+        let same = |ours: u128, theirs: u128, width: u32| {
+            let cut = width.saturating_sub(u32::from(self.bits));
+            ours.checked_shr(cut).unwrap_or(0) == theirs.checked_shr(cut).unwrap_or(0)
+        };
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (V4(ours), V4(theirs)) => same(ours.to_bits().into(), theirs.to_bits().into(), 32),
+            (V6(ours), V6(theirs)) => same(ours.to_bits(), theirs.to_bits(), 128),
+            (V4(_), V6(_)) | (V6(_), V4(_)) => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+/// What all connections share.
+pub(crate) struct House {
+    pub(crate) authorities: Arc<Authorities>,
+    pub(crate) gate: gate::Gate,
+    pub(crate) nodes: Arc<dyn nodes::Nodes>,
+    pub(crate) requests: Arc<dyn AskForAccess>,
+    pub(crate) archive: record::Archive,
+    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) http: Arc<dyn HttpHandler>,
+    pub(crate) trusted: Vec<Network>,
+    pub(crate) slots: listen::Slots,
+    pub(crate) hosts: ssh::hosts::Hosts,
+    pub(crate) upstream: Arc<russh::client::Config>,
+    pub(crate) upstream_pinned: Arc<russh::client::Config>,
+    pub(crate) counts: live::Counts,
+    pub(crate) registry: registry::Registry,
+    store: Store,
+    clock: Clock,
+    events: mpsc::Sender<NewEvent>,
+    audit_lost: watch::Receiver<u64>,
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").finish_non_exhaustive()
+    }
+}
+
+impl House {
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Writes events; they are durable when this returns.
+    pub(crate) async fn audit(&self, events: Vec<NewEvent>) -> Result<(), Error> {
+        self.store.record(events).await.map_err(|e| Error::Audit(Box::new(e)))
+    }
+
+    /// Queues an event to be written soon, in order. When one is lost all sessions end: see [`Self::audit_lost`].
+    pub(crate) async fn note(&self, event: NewEvent) -> Result<(), Error> {
+        self.events.send(event).await.map_err(|e| Error::Audit(Box::new(e)))
+    }
+
+    /// Changes when queued events could not be written.
+    pub(crate) fn audit_lost(&self) -> watch::Receiver<u64> {
+        self.audit_lost.clone()
+    }
+}
+
+/// Writes queued events in batches, until the last session is gone.
+async fn write_events(store: Store, mut queue: mpsc::Receiver<NewEvent>, lost: watch::Sender<u64>) {
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        if let Err(error) = store.record(std::mem::take(&mut batch)).await {
+            tracing::error!(%error, count, "audit events were lost; all sessions are ended");
+            lost.send_modify(|n| *n = n.saturating_add(count));
+        }
+    }
+}
+
+/// The data plane. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    house: Arc<House>,
+}
+
+impl Proxy {
+    /// Puts the parts together. Needs a running tokio runtime.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, authorities, law, nodes, clock, requests, archive, tls, http, names, trusted, slots } = parts;
+        let (events, queue) = mpsc::channel(MAX_QUEUED_EVENTS);
+        let (lost, audit_lost) = watch::channel(0);
+        tokio::spawn(write_events(store.clone(), queue, lost));
+        let house = House {
+            hosts: ssh::hosts::Hosts::new(Arc::clone(&authorities), names),
+            upstream: ssh::upstream::config(ssh::upstream::Trust::Authority),
+            upstream_pinned: ssh::upstream::config(ssh::upstream::Trust::Keys),
+            gate: gate::Gate::new(law),
+            slots: listen::Slots::new(slots),
+            counts: live::Counts::default(),
+            registry: registry::Registry::new(store.clone()),
+            authorities,
+            nodes,
+            requests,
+            archive,
+            tls,
+            http,
+            trusted,
+            store,
+            clock,
+            events,
+            audit_lost,
+        };
+        Self { house: Arc::new(house) }
+    }
+
+    /// How many sessions are open in this process.
+    #[must_use]
+    pub fn sessions(&self) -> u64 {
+        self.house.counts.total()
+    }
+
+    /// Accepts connections until `shutdown` is ready.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub async fn serve(
+        &self,
+        listener: tokio::net::TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> std::io::Result<()> {
+        listen::accept(Arc::clone(&self.house), listener, shutdown).await
+    }
+}

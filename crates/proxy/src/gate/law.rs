@@ -1,9 +1,144 @@
-//! stub
-use super::*;
+//! The policy, asked for one caller.
+
+use std::sync::Arc;
+
+use access::ask::Ask;
+use access::denial::{Denial, DenialCode, NextStep};
+use access::identity::Identity;
+use access::permit::Permit;
+use access::role::options::RecordMode;
+use jiff::Timestamp;
+use store::Revision;
 use tokio::sync::watch;
-#[derive(Debug)]
-pub(crate) struct Gate { tx: watch::Sender<u64> }
+
+use super::{Caller, Refused, Rights, Wish};
+use crate::error::Error;
+use crate::record::{Input, Keep, Mode};
+
+/// Where the policy is read: the store's snapshot.
+pub trait Law: std::fmt::Debug + Send + Sync {
+    /// [`access::policy::Policy::decide`] on the policy of this moment.
+    ///
+    /// # Errors
+    /// The denial.
+    fn decide(&self, identity: &Identity, ask: &Ask, now: Timestamp) -> Result<Permit, Denial>;
+
+    /// Says when the policy has changed.
+    fn changed(&self) -> watch::Receiver<Revision>;
+}
+
+/// The gate. See the module above.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate(Arc<dyn Law>);
+
 impl Gate {
-    pub(crate) fn changed(&self) -> watch::Receiver<u64> { self.tx.subscribe() }
-    pub(crate) fn admit(&self, _caller: &Caller, _now: Timestamp) -> Result<Rights, Refused> { todo!() }
+    pub(crate) fn new(law: Arc<dyn Law>) -> Self {
+        Self(law)
+    }
+
+    /// Says when the policy has changed.
+    pub(crate) fn changed(&self) -> watch::Receiver<Revision> {
+        self.0.changed()
+    }
+
+    /// Whether `caller` may pass at `now`, and on what terms.
+    pub(crate) fn admit(&self, caller: &Caller, now: Timestamp) -> Result<Rights, Refused> {
+        let ask = Ask::ssh(caller.target.clone(), caller.login.clone());
+        match self.0.decide(&caller.identity, &ask, now) {
+            Ok(permit) => Ok(rights(&permit)),
+            Err(denial) => Err(Refused::denied(&denial)),
+        }
+    }
+}
+
+fn rights(permit: &Permit) -> Rights {
+    let options = permit.options();
+    Rights {
+        until: permit.until(),
+        requests: permit.requests().to_vec(),
+        idle: options.client_idle_timeout,
+        forward_agent: options.forward_agent,
+        local_forwarding: options.local_forwarding,
+        remote_forwarding: options.remote_forwarding,
+        x11_forwarding: options.x11_forwarding,
+        file_copy: options.file_copy,
+        max_connections: options.max_connections,
+        max_sessions: options.max_sessions,
+        keep: Keep {
+            mode: match options.record {
+                RecordMode::BestEffort => Mode::BestEffort,
+                RecordMode::Off => Mode::Off,
+                RecordMode::Strict => Mode::Strict,
+            },
+            input: Input::Digested,
+        },
+    }
+}
+
+impl Refused {
+    fn denied(denial: &Denial) -> Self {
+        let mut lines = vec![sentence(denial.sentence())];
+        let mut wish = None;
+        if let Some(next) = denial.next() {
+            lines.push(format!("hint: {}", next.command()));
+            if !next.approvers().is_empty() {
+                let who: Vec<_> = next.approvers().iter().map(ToString::to_string).collect();
+                lines.push(format!("hint: approved by any of: {}", who.join(", ")));
+            }
+            wish = wished(next);
+        }
+        Self {
+            code: denial.code().as_str().into(),
+            lines,
+            wish,
+            detail: denial.detail().into(),
+        }
+    }
+
+    /// What an unknown or forbidden target reads like.
+    pub(crate) fn no_access(what: &str) -> Self {
+        let what = access::display::shown_short(what, 128);
+        Self::answered(
+            DenialCode::NoAccess.as_str(),
+            vec![sentence(&format!("no access to `{what}`, or it does not exist"))],
+        )
+    }
+
+    /// The user has as many sessions open as his roles allow.
+    pub(crate) fn too_many() -> Self {
+        Self::answered("too_many_sessions", vec!["You have too many sessions open. Close one first.".into()])
+    }
+
+    /// The house cannot let anyone in now.
+    pub(crate) fn failed(error: &Error) -> Self {
+        Self::answered(error.code(), vec![error.public().into()])
+    }
+
+    /// A no that came from people, or from us.
+    pub(crate) fn answered(code: &str, lines: Vec<String>) -> Self {
+        Self { code: code.into(), lines, wish: None, detail: "".into() }
+    }
+}
+
+fn wished(next: &NextStep) -> Option<Wish> {
+    let approvers = next.approvers().iter().map(ToString::to_string).collect();
+    match next {
+        NextStep::Device | NextStep::Login | NextStep::Mfa => None,
+        NextStep::RequestResource { resource, login, .. } => Some(Wish {
+            roles: Vec::new(),
+            resources: vec![resource.clone()],
+            login: login.clone(),
+            approvers,
+        }),
+        NextStep::RequestRoles { roles, .. } => {
+            Some(Wish { roles: roles.clone(), resources: Vec::new(), login: None, approvers })
+        }
+    }
+}
+
+/// The law writes sentences to stand after others; alone on a line they begin with a capital and end with a stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }

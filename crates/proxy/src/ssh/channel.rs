@@ -14,7 +14,7 @@ use bytes::Bytes;
 use russh::{Channel, ChannelWriteHalf, client, server};
 
 use super::link::{Link, Ticket};
-use super::pump::pump;
+use super::pump::{Patience, pump};
 use super::refuse;
 use crate::live::Notice;
 use program::Program;
@@ -26,7 +26,7 @@ pub(super) const EX_UNAVAILABLE: u32 = 69;
 /// How long a line for people may wait for a client that does not read.
 const TELL_WAIT: Duration = Duration::from_millis(300);
 /// How long a client's last bytes may take to the target after the client has closed its channel.
-const CLOSE_GRACE: Duration = Duration::from_secs(10);
+pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(10);
 /// The extended data type of stderr (RFC 4254, section 5.2).
 pub(super) const STDERR: u32 = 1;
 
@@ -64,8 +64,8 @@ async fn relay(link: &Link, front: Channel<server::Msg>, back: Channel<client::M
     let ended = {
         let mut up = up::Up::new(link, &program, &front_out, &back_out);
         let mut down = down::Down::new(link, &program, &front_out, &back_out);
-        let up = std::pin::pin!(async { pump(&mut front_in, &mut up).await });
-        let down = std::pin::pin!(async { pump(&mut back_in, &mut down).await });
+        let up = std::pin::pin!(async { pump(&mut front_in, &mut up, Patience::Limited(CLOSE_GRACE)).await });
+        let down = std::pin::pin!(async { pump(&mut back_in, &mut down, Patience::Endless).await });
         watch(link, &program, &front_out, up, down).await
     };
     match ended {
@@ -121,7 +121,6 @@ async fn watch(
                     Notice::End(line) => return Ended::Cut(line),
                 }
             }
-            () = program.closed_by_client(CLOSE_GRACE) => return Ended::Client,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use russh::{client, server};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::back::Back;
 use crate::error::Error;
@@ -51,6 +51,7 @@ pub(super) struct Link {
     agent: AtomicBool,
     x11: AtomicBool,
     forwards: Mutex<BTreeSet<Forward>>,
+    lost: Notify,
 }
 
 impl Link {
@@ -63,6 +64,7 @@ impl Link {
             agent: AtomicBool::new(false),
             x11: AtomicBool::new(false),
             forwards: Mutex::default(),
+            lost: Notify::new(),
         }
     }
 
@@ -97,6 +99,16 @@ impl Link {
                 return Err("The connection to the target was closed.".into());
             }
         }
+    }
+
+    /// The connection to the target has ended.
+    pub(super) fn set_lost(&self) {
+        self.lost.notify_one();
+    }
+
+    /// Returns when the connection to the target has ended.
+    pub(super) async fn lost(&self) {
+        self.lost.notified().await;
     }
 
     /// One more program, if so many may run at once; counted until the ticket is dropped.

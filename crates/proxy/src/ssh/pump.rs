@@ -5,9 +5,11 @@
 //! messages off the connection's queue and packs small ones together; the connection's loop never waits for it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use russh::{ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::time::Instant;
 
 /// A channel's window, in bytes: what a stalled channel can hold in the house, per direction.
 pub(super) const WINDOW: u32 = 2 * 1024 * 1024;
@@ -37,10 +39,24 @@ pub(super) trait Sink {
     async fn deliver(&mut self, message: ChannelMsg) -> Result<Flow, Broken>;
 }
 
+/// How long a receiver may take the last bytes of a sender who has closed the channel already.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Patience {
+    /// As long as he likes: a slow reader gets all of a program's output.
+    Endless,
+    /// So long; then what is left is dropped. Nobody waits for it any more.
+    Limited(Duration),
+}
+
 /// Moves messages from `source` to `sink` until one of them ends.
-pub(super) async fn pump<S: Sink>(source: &mut ChannelReadHalf, sink: &mut S) -> Result<(), Broken> {
+pub(super) async fn pump<S: Sink>(
+    source: &mut ChannelReadHalf,
+    sink: &mut S,
+    patience: Patience,
+) -> Result<(), Broken> {
     let mut backlog = VecDeque::new();
     let mut open = true;
+    let mut deadline: Option<Instant> = None;
     loop {
         let message = match backlog.pop_front() {
             Some(message) => message,
@@ -56,14 +72,27 @@ pub(super) async fn pump<S: Sink>(source: &mut ChannelReadHalf, sink: &mut S) ->
                 biased;
                 flow = &mut delivery => break flow?,
                 message = source.wait(), if open && backlog.len() < MAX_BACKLOG => match message {
-                    Some(message) => queue(&mut backlog, message),
+                    Some(message) => {
+                        if let (ChannelMsg::Close, Patience::Limited(grace)) = (&message, patience) {
+                            deadline = Some(Instant::now() + grace);
+                        }
+                        queue(&mut backlog, message);
+                    }
                     None => open = false,
                 },
+                () = until(deadline) => return Err(Broken),
             }
         };
         if flow == Flow::Stop {
             return Ok(());
         }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

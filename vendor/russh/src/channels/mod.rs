@@ -667,6 +667,11 @@ impl<S: From<(ChannelId, ChannelMsg)> + Send + Sync + 'static> Channel<S> {
         self.write_half.eof().await
     }
 
+    /// See [`ChannelWriteHalf::reply`].
+    pub async fn reply(&self, success: bool) -> Result<(), Error> {
+        self.write_half.reply(success).await
+    }
+
     pub async fn exit_status(&self, exit_status: u32) -> Result<(), Error> {
         self.write_half.exit_status(exit_status).await
     }

@@ -3,12 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use russh::{ChannelWriteHalf, server};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use wire::sftp::{FileEvent, Follower};
 
 use super::super::link::Link;
@@ -40,7 +38,6 @@ pub(super) struct Program {
     follows: AtomicBool,
     answers: Mutex<VecDeque<Answer>>,
     ending: Mutex<Option<Ending>>,
-    closing: Notify,
 }
 
 impl Program {
@@ -128,17 +125,6 @@ impl Program {
 
     pub(super) fn has_ended(&self) -> bool {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// The client has closed its channel, while bytes of it may still be on their way.
-    pub(super) fn client_closes(&self) {
-        self.closing.notify_one();
-    }
-
-    /// Returns `grace` after the client has closed its channel.
-    pub(super) async fn closed_by_client(&self, grace: Duration) {
-        self.closing.notified().await;
-        tokio::time::sleep(grace).await;
     }
 
     /// The target is gone without a word about the program.

@@ -1,0 +1,99 @@
+//! The one listener: accepting, and keeping strangers within limits.
+
+mod slots;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::{House, route};
+
+pub use slots::SlotLimits;
+pub(crate) use slots::{Slot, Slots};
+pub(crate) use wire::{Severer, Wire};
+
+/// Connections the kernel queues for us.
+const BACKLOG: i32 = 4096;
+/// How long to wait when the process has no file descriptor left.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Someone else listens there.
+    #[error("{0} is in use: is another daemon running? Choose another port, or stop it")]
+    InUse(SocketAddr),
+    /// Ports below 1024 need a privilege.
+    #[error("{0} may not be listened on without CAP_NET_BIND_SERVICE: choose a port above 1023, or grant it")]
+    Forbidden(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {0}")]
+    Other(SocketAddr, #[source] io::Error),
+}
+
+/// Listens on `address`.
+///
+/// # Errors
+/// Saying what to do about it.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let made = || {
+        let socket = match address {
+            SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG.unsigned_abs())
+    };
+    made().map_err(|e| match e.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse(address),
+        io::ErrorKind::PermissionDenied => BindError::Forbidden(address),
+        _ => BindError::Other(address, e),
+    })
+}
+
+/// Accepts connections until `shutdown` is ready.
+pub(crate) async fn accept(
+    house: Arc<House>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => return Ok(()),
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                // A balancer's connections are counted by the address it names, see route.
+                let balancer = house.trusted.iter().any(|network| network.contains(peer.ip()));
+                let slot = if balancer { None } else { house.slots.take(peer.ip()) };
+                if slot.is_none() && !balancer {
+                    tracing::debug!(%peer, "too many unauthenticated connections: refused");
+                    continue;
+                }
+                tokio::spawn(route::route(Arc::clone(&house), Wire::new(socket), peer, slot));
+            }
+            Err(error) if is_passing(&error) => {
+                tracing::debug!(%error, "a connection was gone before it was accepted");
+            }
+            Err(error) => {
+                // No descriptors or no memory: connections wait in the kernel meanwhile.
+                tracing::warn!(%error, "cannot accept connections; trying again");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}

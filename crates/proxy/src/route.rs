@@ -1,0 +1,194 @@
+//! Which door a connection goes to, by its first bytes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::identity::Identity;
+use bytes::{Buf, BytesMut};
+use futures_util::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::LazyConfigAcceptor;
+use wire::proxy_protocol;
+use wire::route::{MAX_LINE, Route};
+use wire::sniff::{First, sniff};
+
+use crate::House;
+use crate::listen::{Slot, Wire};
+use crate::ssh::{self, Approach};
+
+/// How long a client may take to show what it speaks, and to finish a TLS handshake.
+const FIRST_BYTES_WAIT: Duration = Duration::from_secs(15);
+/// The most bytes that are read before the protocol is known: two headers and a line.
+const MAX_AHEAD: usize = 2048;
+/// PostgreSQL's ErrorResponse, FATAL 0A000 (PostgreSQL documentation, 54.7 and 54.8), after its length.
+const POSTGRES_NO: &[u8] =
+    b"SFATAL\0VFATAL\0C0A000\0MPostgreSQL is not served on this port\0Huse: tsh db connect NAME\0\0";
+
+/// A byte stream of any kind.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A TLS connection that carries HTTP.
+pub struct HttpConnection {
+    /// The clear bytes.
+    pub stream: Box<dyn Stream>,
+    /// Where it came from.
+    pub peer: SocketAddr,
+    /// Who the client certificate says is there, if one was shown that is ours and still good.
+    pub identity: Option<Identity>,
+    /// Whether the client chose HTTP/2 (ALPN `h2`).
+    pub http2: bool,
+}
+
+impl std::fmt::Debug for HttpConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpConnection")
+            .field("peer", &self.peer)
+            .field("http2", &self.http2)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves HTTP. Given by the daemon: the proxy does not know the control plane.
+pub trait HttpHandler: Send + Sync {
+    /// Serves one connection to its end.
+    fn serve(&self, connection: HttpConnection) -> BoxFuture<'static, ()>;
+}
+
+/// Takes a fresh connection to its door.
+pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot: Option<Slot>) {
+    let severer = wire.severer();
+    let sorted = tokio::time::timeout(FIRST_BYTES_WAIT, sort(&house, wire, peer, slot)).await;
+    match sorted {
+        Ok(Some(Sorted::Ssh { wire, approach })) => {
+            let peer = approach.peer;
+            let served = ssh::serve(house, wire, Approach { severer: Some(severer), ..approach }).await;
+            ssh::log_end(peer, &served);
+        }
+        Ok(Some(Sorted::Http { connection, slot })) => {
+            // TLS is done; the control plane has limits of its own for what comes now.
+            drop(slot);
+            house.http.serve(*connection).await;
+        }
+        Ok(None) => {}
+        Err(_) => tracing::debug!(%peer, "no protocol was spoken in time"),
+    }
+}
+
+enum Sorted {
+    Ssh { wire: Wire, approach: Approach },
+    Http { connection: Box<HttpConnection>, slot: Option<Slot> },
+}
+
+/// Reads until the protocol is known, and does what comes before a door.
+async fn sort(house: &House, mut wire: Wire, mut peer: SocketAddr, mut slot: Option<Slot>) -> Option<Sorted> {
+    let mut ahead = BytesMut::with_capacity(MAX_LINE);
+    let mut target = None;
+    let may_name_source = is_trusted(house, peer.ip());
+    let mut named = false;
+    loop {
+        match sniff(&ahead) {
+            First::More if ahead.len() < MAX_AHEAD => {}
+            First::Ssh => {
+                let wire = wire.with_ahead(ahead.freeze());
+                return Some(Sorted::Ssh { wire, approach: Approach { peer, target, severer: None, slot } });
+            }
+            First::Tls if target.is_none() => return tls(house, wire.with_ahead(ahead.freeze()), peer, slot).await,
+            First::Route if target.is_none() => match wire::route::parse(&ahead) {
+                Ok(Some((Route::Ssh { target: name }, len))) => {
+                    target = Some(name);
+                    ahead.advance(len);
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let _ = wire.write_all(format!("countersign: {error}\r\n").as_bytes()).await;
+                    return None;
+                }
+            },
+            First::ProxyHeader if may_name_source && !named => match proxy_protocol::parse(&ahead) {
+                Ok(Some(header)) => {
+                    named = true;
+                    ahead.advance(header.len);
+                    if let Some(source) = header.source {
+                        peer = source;
+                    }
+                    slot = Some(house.slots.take(peer.ip())?);
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%peer, %error, "a balancer sent a bad PROXY protocol header");
+                    return None;
+                }
+            },
+            First::Postgres => return postgres(wire).await,
+            First::Http => {
+                let no = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nThis port speaks HTTPS. Use https://\n";
+                let _ = wire.write_all(no.as_bytes()).await;
+                return None;
+            }
+            First::More | First::ProxyHeader | First::Route | First::Tls | First::Unknown => {
+                tracing::debug!(%peer, "unknown protocol");
+                return None;
+            }
+        }
+        // A target was named and nothing follows yet: some SSH clients wait for our identification string first.
+        if target.is_some() && ahead.is_empty() {
+            return Some(Sorted::Ssh { wire, approach: Approach { peer, target, severer: None, slot } });
+        }
+        if slot.is_none() && !may_name_source {
+            return None;
+        }
+        if wire.read_buf(&mut ahead).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+fn is_trusted(house: &House, address: IpAddr) -> bool {
+    house.trusted.iter().any(|network| network.contains(address))
+}
+
+/// The TLS handshake, and who the client certificate says is there.
+async fn tls(house: &House, wire: Wire, peer: SocketAddr, slot: Option<Slot>) -> Option<Sorted> {
+    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire);
+    let handshake = match acceptor.await {
+        Ok(start) => start.into_stream(Arc::clone(&house.tls)).await,
+        Err(error) => Err(error),
+    };
+    let stream = match handshake {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+            return None;
+        }
+    };
+    let (_, tls) = stream.get_ref();
+    let http2 = tls.alpn_protocol() == Some(b"h2");
+    let shown = tls.peer_certificates().and_then(|chain| chain.first());
+    let identity = match shown.map(|der| house.authorities.verify_identity_x509(der, house.now())) {
+        None => None,
+        Some(Ok(identity)) => Some(identity),
+        Some(Err(error)) => {
+            // He may still log in again over this connection; he is nobody until then.
+            tracing::debug!(%peer, %error, "a client certificate was not accepted");
+            None
+        }
+    };
+    let connection = HttpConnection { stream: Box::new(stream), peer, identity, http2 };
+    Some(Sorted::Http { connection: Box::new(connection), slot })
+}
+
+/// PostgreSQL clients ask for encryption first: no, and then their start-up message gets a reason.
+async fn postgres(mut wire: Wire) -> Option<Sorted> {
+    let len = u32::try_from(POSTGRES_NO.len().saturating_add(4)).ok()?;
+    let mut answer = vec![b'N', b'E'];
+    answer.extend_from_slice(&len.to_be_bytes());
+    answer.extend_from_slice(POSTGRES_NO);
+    // `N` alone would make some clients go on in the clear; they read the error after it in either case.
+    wire.write_all(&answer).await.ok()?;
+    let _ = wire.shutdown().await;
+    None
+}

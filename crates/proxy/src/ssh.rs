@@ -1,0 +1,313 @@
+//! The SSH door.
+//!
+//! On its front it is an SSH server that shows a host certificate for whatever target was named and takes identity
+//! certificates; on its back it is an SSH client with a fresh key and a certificate of its own for each connection.
+//! Between them channels are relayed one by one, each asked about and each written down.
+
+mod back;
+mod channel;
+mod forward;
+mod front;
+pub(crate) mod hosts;
+mod jump;
+mod link;
+mod pump;
+mod refuse;
+pub(crate) mod upstream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::server::RunningSession;
+use russh::{Disconnect, server};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::House;
+use crate::corridor::{self, Door, Ended};
+use crate::error::Error;
+use crate::gate::{Caller, Cut, Refused};
+use crate::listen::{Severer, Slot};
+use crate::live::{Notice, Session};
+use front::{Front, Step, Verdict};
+use link::{Link, Reach};
+
+/// How long a client may take from its first byte to its proof of who it is.
+const HANDSHAKE_WAIT: Duration = Duration::from_secs(30);
+/// How long a client may think about the reason.
+const REASON_WAIT: Duration = Duration::from_mins(10);
+/// How long the channels of a cut session have to say so.
+const CUT_WAIT: Duration = Duration::from_millis(500);
+/// How long a client may take to leave after it was disconnected.
+const LEAVE_WAIT: Duration = Duration::from_millis(300);
+/// How long a refused client may stay connected.
+const REFUSED_WAIT: Duration = Duration::from_secs(30);
+/// The question to someone who could ask for access.
+const REASON_PROMPT: &str = "Reason (empty to leave): ";
+
+/// How a connection came to this door.
+#[derive(Debug)]
+pub(crate) struct Approach {
+    /// Where from.
+    pub(crate) peer: SocketAddr,
+    /// The target that was named before SSH began.
+    pub(crate) target: Option<String>,
+    /// Cuts the connection, whatever it is doing.
+    pub(crate) severer: Option<Severer>,
+    /// Its place among the strangers.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// Serves one SSH connection.
+pub(crate) async fn serve<S>(house: Arc<House>, stream: S, approach: Approach) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let door = SshDoor { house: Arc::clone(&house), stream: Some(stream), approach };
+    corridor::serve(&house, door).await
+}
+
+/// Logs how a connection ended, if that is worth it.
+pub(crate) fn log_end(peer: SocketAddr, served: &Result<(), Error>) {
+    if let Err(error) = served {
+        match error.side() {
+            crate::Side::Client => tracing::debug!(%peer, code = error.code(), %error, "connection not served"),
+            crate::Side::House => tracing::error!(%peer, code = error.code(), error = ?error, "connection failed"),
+            crate::Side::Target => tracing::warn!(%peer, code = error.code(), error = ?error, "target failed"),
+        }
+    }
+}
+
+struct SshDoor<S> {
+    house: Arc<House>,
+    stream: Option<S>,
+    approach: Approach,
+}
+
+/// A client who has proven who he is.
+struct Guest {
+    running: RunningSession<Front>,
+    steps: mpsc::Receiver<Step>,
+    verdict: oneshot::Sender<Verdict>,
+    askable: bool,
+    /// He has read the denial already, in a question.
+    told: bool,
+}
+
+impl Guest {
+    /// Says something and waits for what the client does with it.
+    async fn ask(&mut self, say: Verdict, wait: Duration) -> Result<String, Error> {
+        let (closed, _) = oneshot::channel();
+        let verdict = std::mem::replace(&mut self.verdict, closed);
+        verdict.send(say).map_err(|_| Error::Left)?;
+        match tokio::time::timeout(wait, self.steps.recv()).await {
+            Err(_) => Err(Error::Slow),
+            Ok(Some(Step::Answered { text, verdict })) => {
+                self.verdict = verdict;
+                Ok(text)
+            }
+            Ok(Some(Step::Arrived { .. }) | None) => Err(Error::Left),
+        }
+    }
+}
+
+impl<S> Door for SshDoor<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Guest = Guest;
+
+    async fn greet(&mut self) -> Result<Option<(Guest, Caller)>, Error> {
+        let Some(stream) = self.stream.take() else { return Ok(None) };
+        let peer = self.approach.peer;
+        let config = self.house.hosts.config(self.approach.target.as_deref(), self.house.now())?;
+        let (to_corridor, mut steps) = mpsc::channel(1);
+        let front = Front::new(Arc::clone(&self.house), peer, to_corridor);
+        let arrival = async {
+            let running = server::run_stream(config, stream, front).await.map_err(Error::Guest)?;
+            let step = steps.recv().await;
+            Ok((running, step))
+        };
+        let (running, step) = match tokio::time::timeout(HANDSHAKE_WAIT, arrival).await {
+            Ok(arrived) => arrived?,
+            Err(_) => {
+                self.sever();
+                return Err(Error::Slow);
+            }
+        };
+        let Some(Step::Arrived { identity, name, askable, verdict }) = step else { return Err(Error::Left) };
+        // From here on he is no stranger.
+        self.approach.slot = None;
+        let wanted = match &self.approach.target {
+            Some(target) => Some((name.as_str(), target.as_str())),
+            None => name.rsplit_once('@'),
+        };
+        let Some((login, target)) = wanted else {
+            return self.let_jump(running, verdict).await;
+        };
+        let guest = Guest { running, steps, verdict, askable, told: false };
+        match (login.parse(), target.parse()) {
+            (Ok(login), Ok(target)) => {
+                let caller = Caller { identity, target, login, peer, client: "ssh".into() };
+                Ok(Some((guest, caller)))
+            }
+            _ => {
+                // No target and no account has such a name: it is refused like every unknown one.
+                let refused = Refused::no_access(&format!("{login}@{target}"));
+                let event = store::recording::NewEvent::new("session.refused", self.house.now())
+                    .user(&identity.user)
+                    .login(identity.login)
+                    .with("code", "invalid_name")
+                    .with("peer", peer.to_string());
+                self.house.audit(vec![event]).await?;
+                self.refuse(guest, &refused).await;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn offer(&mut self, guest: &mut Guest, refused: &Refused) -> Result<Option<String>, Error> {
+        if !guest.askable {
+            return Ok(None);
+        }
+        let mut words = refused.text();
+        if let Some(wish) = &refused.wish
+            && !wish.approvers.is_empty()
+        {
+            words.push_str(&format!("You can ask for it now; asked would be: {}.\n", wish.approvers.join(", ")));
+        }
+        guest.told = true;
+        let reason = guest.ask(Verdict::Ask { words, prompt: REASON_PROMPT }, REASON_WAIT).await?;
+        // What is said after a reason was given is new to him.
+        guest.told = reason.is_empty();
+        Ok((!reason.is_empty()).then_some(reason))
+    }
+
+    async fn tell(&mut self, guest: &mut Guest, words: &str) -> Result<(), Error> {
+        guest.ask(Verdict::Wait { words: words.to_owned() }, HANDSHAKE_WAIT).await.map(drop)
+    }
+
+    async fn refuse(&mut self, guest: Guest, refused: &Refused) {
+        // Whoever has read the denial above a question and left that empty need not read it twice.
+        let text = if guest.told { "Access denied".to_owned() } else { refused.text() };
+        if guest.verdict.send(Verdict::Refuse(text.into())).is_err() {
+            return;
+        }
+        let handle = guest.running.handle();
+        if tokio::time::timeout(REFUSED_WAIT, guest.running).await.is_err() {
+            let _ = handle
+                .disconnect(Disconnect::ByApplication, "Access denied".into(), String::new())
+                .await;
+            tokio::time::sleep(LEAVE_WAIT).await;
+            self.sever();
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        guest: Guest,
+        session: Arc<Session>,
+        cut: impl Future<Output = Cut> + Send,
+    ) -> Ended {
+        let link = Arc::new(Link::new(Arc::clone(&session)));
+        if guest.verdict.send(Verdict::Enter(Arc::clone(&link))).is_err() {
+            return Ended::Failed(Error::Left);
+        }
+        let ended = self.relay(&link, guest.running, cut).await;
+        // INVARIANT: the link holds the connection to the target, whose loop holds the link: this ends both.
+        link.set_reach(Reach::Gone("The session has ended.".into()));
+        ended
+    }
+}
+
+impl<S> SshDoor<S> {
+    /// Connects to the target and waits for the end, while channels relay.
+    async fn relay(
+        &self,
+        link: &Arc<Link>,
+        mut running: RunningSession<Front>,
+        cut: impl Future<Output = Cut> + Send,
+    ) -> Ended {
+        let session = &link.session;
+        let handle = running.handle();
+        let mut cut = std::pin::pin!(cut);
+        // The client hears that he is in while the way to the target is being made.
+        let connected = {
+            let mut connecting = std::pin::pin!(upstream::connect(link));
+            tokio::select! {
+                connected = &mut connecting => connected,
+                _ = &mut running => return Ended::Finished,
+                cut = &mut cut => return self.cut(session, running, handle, cut).await,
+            }
+        };
+        let failed = match connected {
+            Ok(target) => {
+                link.set_reach(Reach::Ready(target));
+                None
+            }
+            Err(error) => {
+                link.fail(&error);
+                Some(error)
+            }
+        };
+        match failed {
+            None => tokio::select! {
+                _ = &mut running => Ended::Finished,
+                () = link.lost() => {
+                    // Channels see their ends by themselves; then there is nothing left to stay for.
+                    let _ = tokio::time::timeout(CUT_WAIT, &mut running).await;
+                    let _ = handle.disconnect(Disconnect::ByApplication, "the connection to the target was lost".into(), String::new()).await;
+                    self.leave(running).await;
+                    Ended::Finished
+                }
+                cut = &mut cut => self.cut(session, running, handle, cut).await,
+            },
+            Some(error) => {
+                let public = error.public();
+                if tokio::time::timeout(REFUSED_WAIT, &mut running).await.is_err() {
+                    let _ = handle.disconnect(Disconnect::ByApplication, public.into(), String::new()).await;
+                    self.leave(running).await;
+                }
+                Ended::Failed(error)
+            }
+        }
+    }
+}
+
+impl<S> SshDoor<S> {
+    fn sever(&self) {
+        if let Some(severer) = &self.approach.severer {
+            severer.sever();
+        }
+    }
+
+    /// Says why in every channel, then ends the connection.
+    async fn cut(
+        &self,
+        session: &Session,
+        mut running: RunningSession<Front>,
+        handle: server::Handle,
+        cut: Cut,
+    ) -> Ended {
+        session.tell(Notice::End(cut.line.as_str().into()));
+        // Channels say it and close; a client without channels, or one that does not read, is not waited for.
+        let _ = tokio::time::timeout(CUT_WAIT, &mut running).await;
+        let _ = handle.disconnect(Disconnect::ByApplication, cut.line.clone(), String::new()).await;
+        self.leave(running).await;
+        Ended::Cut(cut)
+    }
+
+    async fn leave(&self, running: RunningSession<Front>) {
+        if tokio::time::timeout(LEAVE_WAIT, running).await.is_err() {
+            self.sever();
+        }
+    }
+
+    /// He named no target: he may reach targets through this connection, and each asks again who he is.
+    async fn let_jump<G>(&mut self, running: RunningSession<Front>, verdict: oneshot::Sender<Verdict>) -> Result<Option<G>, Error> {
+        verdict.send(Verdict::Jump).map_err(|_| Error::Left)?;
+        let _ = running.await;
+        Ok(None)
+    }
+}
