@@ -127,7 +127,7 @@ where
         let arrival = async {
             let running = server::run_stream(config, stream, front).await.map_err(Error::Guest)?;
             let step = steps.recv().await;
-            Ok((running, step))
+            Ok::<_, Error>((running, step))
         };
         let (running, step) = match tokio::time::timeout(HANDSHAKE_WAIT, arrival).await {
             Ok(arrived) => arrived?,

@@ -67,7 +67,6 @@ fn rights(permit: &Permit) -> Rights {
         keep: Keep {
             mode: match options.record {
                 RecordMode::BestEffort => Mode::BestEffort,
-                RecordMode::Off => Mode::Off,
                 RecordMode::Strict => Mode::Strict,
             },
             input: Input::Digested,

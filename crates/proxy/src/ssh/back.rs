@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ca::Authorities;
 use jiff::Timestamp;
-use russh::cert::PublicKeyOrCertificate;
+use russh::keys::PublicKeyOrCertificate;
 use russh::keys::PublicKey;
 use russh::{Channel, ChannelOpenFailure, client};
 use serde_json::json;
