@@ -31,7 +31,11 @@ pub(crate) trait Door: Send {
     async fn greet(&mut self) -> Result<Option<(Self::Guest, Caller)>, Error>;
 
     /// Offers to ask for access; the reason he gave, or `None` when he cannot or does not want to.
-    async fn offer(&mut self, guest: &mut Self::Guest, refused: &Refused) -> Result<Option<String>, Error>;
+    async fn offer(
+        &mut self,
+        guest: &mut Self::Guest,
+        refused: &Refused,
+    ) -> Result<Option<String>, Error>;
 
     /// Shows words to someone who waits (they may be empty), and sees that he is still there.
     async fn tell(&mut self, guest: &mut Self::Guest, words: &str) -> Result<(), Error>;
@@ -41,7 +45,12 @@ pub(crate) trait Door: Send {
 
     /// Lets him in, connects to the target, and passes everything both ways. Returns when the session has ended by
     /// itself, or some moments after it was cut.
-    async fn serve(&mut self, guest: Self::Guest, session: Arc<Session>, cut: impl Future<Output = Cut> + Send) -> Ended;
+    async fn serve(
+        &mut self,
+        guest: Self::Guest,
+        session: Arc<Session>,
+        cut: impl Future<Output = Cut> + Send,
+    ) -> Ended;
 }
 
 /// How a session ended.

@@ -85,7 +85,9 @@ impl Error {
         match self {
             Self::Left | Self::Slow | Self::Guest(_) => "The connection failed.",
             Self::Refused(_) => "Access denied",
-            Self::Audit(_) => "This session cannot be written down now, so it is refused. Try again later.",
+            Self::Audit(_) => {
+                "This session cannot be written down now, so it is refused. Try again later."
+            }
             Self::Recording(e) => e.public(),
             Self::Sign { .. } | Self::Record(..) => "The gateway failed. Tell an administrator.",
             Self::Unreachable { .. } => "The target cannot be reached.",
@@ -104,7 +106,9 @@ impl Error {
     pub fn side(&self) -> Side {
         match self {
             Self::Left | Self::Slow | Self::Guest(_) | Self::Refused(_) => Side::Client,
-            Self::Audit(_) | Self::Recording(_) | Self::Sign { .. } | Self::Record(..) => Side::House,
+            Self::Audit(_) | Self::Recording(_) | Self::Sign { .. } | Self::Record(..) => {
+                Side::House
+            }
             Self::Unreachable { .. }
             | Self::Imposter(_)
             | Self::LoginRefused { .. }

@@ -213,7 +213,20 @@ impl Proxy {
     /// Puts the parts together. Needs a running tokio runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, authorities, law, nodes, clock, requests, archive, tls, http, names, trusted, slots } = parts;
+        let Parts {
+            store,
+            authorities,
+            law,
+            nodes,
+            clock,
+            requests,
+            archive,
+            tls,
+            http,
+            names,
+            trusted,
+            slots,
+        } = parts;
         let (events, queue) = mpsc::channel(MAX_QUEUED_EVENTS);
         let (lost, audit_lost) = watch::channel(0);
         tokio::spawn(write_events(store.clone(), queue, lost));

@@ -28,7 +28,9 @@ pub enum BindError {
     #[error("{0} is in use: is another daemon running? Choose another port, or stop it")]
     InUse(SocketAddr),
     /// Ports below 1024 need a privilege.
-    #[error("{0} may not be listened on without CAP_NET_BIND_SERVICE: choose a port above 1023, or grant it")]
+    #[error(
+        "{0} may not be listened on without CAP_NET_BIND_SERVICE: choose a port above 1023, or grant it"
+    )]
     Forbidden(SocketAddr),
     /// Anything else.
     #[error("cannot listen on {0}")]
@@ -94,6 +96,8 @@ pub(crate) async fn accept(
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
     )
 }

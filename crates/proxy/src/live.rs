@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::House;
 use crate::error::Error;
 use crate::gate::{Caller, Rights};
 use crate::record::Recording;
-use crate::House;
 
 /// What everyone in a session is told.
 #[derive(Clone, Debug, Default)]

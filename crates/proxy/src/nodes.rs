@@ -112,21 +112,24 @@ impl StoredNodes {
     async fn read(&self, name: &TargetName) -> Result<Option<Node>, NodeError> {
         let Some(entry) = self.store.load(format!("/node/{name}")).await? else { return Ok(None) };
         let Record { spec } = serde_json::from_slice(&entry.value)?;
-        let keys = spec.host_keys.iter().enumerate().map(|(i, line)| {
-            PublicKey::from_openssh(line).map_err(|e| NodeError::HostKey(i, e))
-        });
+        let keys =
+            spec.host_keys.iter().enumerate().map(|(i, line)| {
+                PublicKey::from_openssh(line).map_err(|e| NodeError::HostKey(i, e))
+            });
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let trust = if keys.is_empty() { HostTrust::Authority } else { HostTrust::Keys(keys) };
         let login = match spec.auth.method {
             Method::Certificate => NodeLogin::Certificate,
             Method::Key => {
                 let pem = self.secret(name).await?;
-                let key = PrivateKey::from_openssh(&*pem).map_err(|_| NodeError::Secret("private key"))?;
+                let key = PrivateKey::from_openssh(&*pem)
+                    .map_err(|_| NodeError::Secret("private key"))?;
                 NodeLogin::Key(Arc::new(key))
             }
             Method::Password => {
                 let bytes = self.secret(name).await?;
-                let text = std::str::from_utf8(&bytes).map_err(|_| NodeError::Secret("password"))?;
+                let text =
+                    std::str::from_utf8(&bytes).map_err(|_| NodeError::Secret("password"))?;
                 NodeLogin::Password(Arc::new(Zeroizing::new(text.to_owned())))
             }
         };

@@ -63,7 +63,8 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
     match sorted {
         Ok(Some(Sorted::Ssh { wire, approach })) => {
             let peer = approach.peer;
-            let served = ssh::serve(house, wire, Approach { severer: Some(severer), ..approach }).await;
+            let served =
+                ssh::serve(house, wire, Approach { severer: Some(severer), ..approach }).await;
             ssh::log_end(peer, &served);
         }
         Ok(Some(Sorted::Http { connection, slot })) => {
@@ -82,7 +83,12 @@ enum Sorted {
 }
 
 /// Reads until the protocol is known, and does what comes before a door.
-async fn sort(house: &House, mut wire: Wire, mut peer: SocketAddr, mut slot: Option<Slot>) -> Option<Sorted> {
+async fn sort(
+    house: &House,
+    mut wire: Wire,
+    mut peer: SocketAddr,
+    mut slot: Option<Slot>,
+) -> Option<Sorted> {
     let mut ahead = BytesMut::with_capacity(MAX_LINE);
     let mut target = None;
     let may_name_source = is_trusted(house, peer.ip());
@@ -92,9 +98,14 @@ async fn sort(house: &House, mut wire: Wire, mut peer: SocketAddr, mut slot: Opt
             First::More if ahead.len() < MAX_AHEAD => {}
             First::Ssh => {
                 let wire = wire.with_ahead(ahead.freeze());
-                return Some(Sorted::Ssh { wire, approach: Approach { peer, target, severer: None, slot } });
+                return Some(Sorted::Ssh {
+                    wire,
+                    approach: Approach { peer, target, severer: None, slot },
+                });
             }
-            First::Tls if target.is_none() => return tls(house, wire.with_ahead(ahead.freeze()), peer, slot).await,
+            First::Tls if target.is_none() => {
+                return tls(house, wire.with_ahead(ahead.freeze()), peer, slot).await;
+            }
             First::Route if target.is_none() => match wire::route::parse(&ahead) {
                 Ok(Some((Route::Ssh { target: name }, len))) => {
                     target = Some(name);
@@ -107,22 +118,24 @@ async fn sort(house: &House, mut wire: Wire, mut peer: SocketAddr, mut slot: Opt
                     return None;
                 }
             },
-            First::ProxyHeader if may_name_source && !named => match proxy_protocol::parse(&ahead) {
-                Ok(Some(header)) => {
-                    named = true;
-                    ahead.advance(header.len);
-                    if let Some(source) = header.source {
-                        peer = source;
+            First::ProxyHeader if may_name_source && !named => {
+                match proxy_protocol::parse(&ahead) {
+                    Ok(Some(header)) => {
+                        named = true;
+                        ahead.advance(header.len);
+                        if let Some(source) = header.source {
+                            peer = source;
+                        }
+                        slot = Some(house.slots.take(peer.ip())?);
+                        continue;
                     }
-                    slot = Some(house.slots.take(peer.ip())?);
-                    continue;
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(%peer, %error, "a balancer sent a bad PROXY protocol header");
+                        return None;
+                    }
                 }
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%peer, %error, "a balancer sent a bad PROXY protocol header");
-                    return None;
-                }
-            },
+            }
             First::Postgres => return postgres(wire).await,
             First::Http => {
                 let no = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nThis port speaks HTTPS. Use https://\n";
@@ -136,7 +149,10 @@ async fn sort(house: &House, mut wire: Wire, mut peer: SocketAddr, mut slot: Opt
         }
         // A target was named and nothing follows yet: some SSH clients wait for our identification string first.
         if target.is_some() && ahead.is_empty() {
-            return Some(Sorted::Ssh { wire, approach: Approach { peer, target, severer: None, slot } });
+            return Some(Sorted::Ssh {
+                wire,
+                approach: Approach { peer, target, severer: None, slot },
+            });
         }
         if slot.is_none() && !may_name_source {
             return None;

@@ -72,9 +72,15 @@ where
 pub(crate) fn log_end(peer: SocketAddr, served: &Result<(), Error>) {
     if let Err(error) = served {
         match error.side() {
-            crate::Side::Client => tracing::debug!(%peer, code = error.code(), %error, "connection not served"),
-            crate::Side::House => tracing::error!(%peer, code = error.code(), error = ?error, "connection failed"),
-            crate::Side::Target => tracing::warn!(%peer, code = error.code(), error = ?error, "target failed"),
+            crate::Side::Client => {
+                tracing::debug!(%peer, code = error.code(), %error, "connection not served")
+            }
+            crate::Side::House => {
+                tracing::error!(%peer, code = error.code(), error = ?error, "connection failed")
+            }
+            crate::Side::Target => {
+                tracing::warn!(%peer, code = error.code(), error = ?error, "target failed")
+            }
         }
     }
 }
@@ -136,7 +142,9 @@ where
                 return Err(Error::Slow);
             }
         };
-        let Some(Step::Arrived { identity, name, askable, verdict }) = step else { return Err(Error::Left) };
+        let Some(Step::Arrived { identity, name, askable, verdict }) = step else {
+            return Err(Error::Left);
+        };
         // From here on he is no stranger.
         self.approach.slot = None;
         let wanted = match &self.approach.target {
@@ -167,7 +175,11 @@ where
         }
     }
 
-    async fn offer(&mut self, guest: &mut Guest, refused: &Refused) -> Result<Option<String>, Error> {
+    async fn offer(
+        &mut self,
+        guest: &mut Guest,
+        refused: &Refused,
+    ) -> Result<Option<String>, Error> {
         if !guest.askable {
             return Ok(None);
         }
@@ -175,7 +187,10 @@ where
         if let Some(wish) = &refused.wish
             && !wish.approvers.is_empty()
         {
-            words.push_str(&format!("You can ask for it now; asked would be: {}.\n", wish.approvers.join(", ")));
+            words.push_str(&format!(
+                "You can ask for it now; asked would be: {}.\n",
+                wish.approvers.join(", ")
+            ));
         }
         guest.told = true;
         let reason = guest.ask(Verdict::Ask { words, prompt: REASON_PROMPT }, REASON_WAIT).await?;
@@ -266,7 +281,9 @@ impl<S> SshDoor<S> {
             Some(error) => {
                 let public = error.public();
                 if tokio::time::timeout(REFUSED_WAIT, &mut running).await.is_err() {
-                    let _ = handle.disconnect(Disconnect::ByApplication, public.into(), String::new()).await;
+                    let _ = handle
+                        .disconnect(Disconnect::ByApplication, public.into(), String::new())
+                        .await;
                     self.leave(running).await;
                 }
                 Ended::Failed(error)
@@ -305,7 +322,11 @@ impl<S> SshDoor<S> {
     }
 
     /// He named no target: he may reach targets through this connection, and each asks again who he is.
-    async fn let_jump<G>(&mut self, running: RunningSession<Front>, verdict: oneshot::Sender<Verdict>) -> Result<Option<G>, Error> {
+    async fn let_jump<G>(
+        &mut self,
+        running: RunningSession<Front>,
+        verdict: oneshot::Sender<Verdict>,
+    ) -> Result<Option<G>, Error> {
         verdict.send(Verdict::Jump).map_err(|_| Error::Left)?;
         let _ = running.await;
         Ok(None)

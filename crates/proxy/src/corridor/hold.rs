@@ -43,7 +43,9 @@ pub(super) async fn ask_and_wait<D: Door>(
         }
         match house.requests.standing(filed.request).await {
             Standing::Waiting => {}
-            Standing::Decided(line) => return Ok(Err(Refused::answered("request_denied", vec![line]))),
+            Standing::Decided(line) => {
+                return Ok(Err(Refused::answered("request_denied", vec![line])));
+            }
         }
         tokio::select! {
             changed = policy.changed() => {
@@ -54,7 +56,10 @@ pub(super) async fn ask_and_wait<D: Door>(
             () = tokio::time::sleep(ROUND) => door.tell(guest, "").await?,
         }
         if tokio::time::Instant::now() >= given_up {
-            let line = format!("Nobody has decided request {} yet; it stays open. Connect again later.", filed.request);
+            let line = format!(
+                "Nobody has decided request {} yet; it stays open. Connect again later.",
+                filed.request
+            );
             return Ok(Err(Refused::answered("request_pending", vec![line])));
         }
     }
@@ -65,5 +70,8 @@ fn words(filed: &Filed) -> String {
         [] => String::new(),
         asked => format!(" Asked: {}.", asked.join(", ")),
     };
-    format!("Request {} is filed.{asked}\nSeeking request approval... (Ctrl-C leaves, the request stays)", filed.request)
+    format!(
+        "Request {} is filed.{asked}\nSeeking request approval... (Ctrl-C leaves, the request stays)",
+        filed.request
+    )
 }

@@ -35,7 +35,9 @@ impl Cut {
         let why = refused.lines.first().map(String::as_str).unwrap_or_default();
         let mut cut = match (ended, &*refused.code) {
             (true, _) => Self::new("grant_ended", "Your access has ended: its time is up."),
-            (false, "locked") => Self::new("locked", format!("This session was ended by a lock. {why}")),
+            (false, "locked") => {
+                Self::new("locked", format!("This session was ended by a lock. {why}"))
+            }
             (false, _) => Self::new("withdrawn", format!("Your access was withdrawn. {why}")),
         };
         cut.detail = refused.detail.clone();
@@ -66,7 +68,11 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
             if rights.until.is_some_and(|until| now >= until) {
                 break;
             }
-            if rights.idle.and_then(|idle| Duration::try_from(idle).ok()).is_some_and(|idle| session.silent_for() >= idle) {
+            if rights
+                .idle
+                .and_then(|idle| Duration::try_from(idle).ok())
+                .is_some_and(|idle| session.silent_for() >= idle)
+            {
                 return Cut::new("idle_timeout", "This session was idle for too long.");
             }
             if let Some(until) = rights.until {
@@ -86,7 +92,9 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
             }
         }
         if rights.until.is_some_and(|until| session.now() >= until)
-            && gate.admit(&session.caller, session.now()).is_ok_and(|again| again.until == rights.until)
+            && gate
+                .admit(&session.caller, session.now())
+                .is_ok_and(|again| again.until == rights.until)
         {
             // A permit that claims to go on after its own end.
             return Cut::new("grant_ended", "Your access has ended: its time is up.");
@@ -117,6 +125,7 @@ fn warn(session: &Session, until: Timestamp, now: Timestamp, warned: &mut usize)
     let minutes = at.as_mins().max(1);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
     session.tell(Notice::Warning(
-        format!("Your access ends in less than {minutes} {unit}. To go on: tsh request extend").into(),
+        format!("Your access ends in less than {minutes} {unit}. To go on: tsh request extend")
+            .into(),
     ));
 }

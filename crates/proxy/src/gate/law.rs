@@ -27,6 +27,16 @@ pub trait Law: std::fmt::Debug + Send + Sync {
     fn changed(&self) -> watch::Receiver<Revision>;
 }
 
+impl Law for store::PolicyHandle {
+    fn decide(&self, identity: &Identity, ask: &Ask, now: Timestamp) -> Result<Permit, Denial> {
+        self.read(|policy| policy.decide(identity, ask, now))
+    }
+
+    fn changed(&self) -> watch::Receiver<Revision> {
+        Self::changed(self)
+    }
+}
+
 /// The gate. See the module above.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate(Arc<dyn Law>);
@@ -86,12 +96,7 @@ impl Refused {
             }
             wish = wished(next);
         }
-        Self {
-            code: denial.code().as_str().into(),
-            lines,
-            wish,
-            detail: denial.detail().into(),
-        }
+        Self { code: denial.code().as_str().into(), lines, wish, detail: denial.detail().into() }
     }
 
     /// What an unknown or forbidden target reads like.
@@ -105,7 +110,10 @@ impl Refused {
 
     /// The user has as many sessions open as his roles allow.
     pub(crate) fn too_many() -> Self {
-        Self::answered("too_many_sessions", vec!["You have too many sessions open. Close one first.".into()])
+        Self::answered(
+            "too_many_sessions",
+            vec!["You have too many sessions open. Close one first.".into()],
+        )
     }
 
     /// The house cannot let anyone in now.

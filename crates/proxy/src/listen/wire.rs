@@ -6,7 +6,6 @@
 //! is reading it.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -20,7 +19,7 @@ const QUICK_READS: u8 = 48;
 
 /// A TCP connection with the bytes that were read ahead of it.
 #[derive(Debug)]
-pub struct Wire {
+pub(crate) struct Wire {
     socket: Arc<TcpStream>,
     ahead: Bytes,
     quick: u8,
@@ -59,11 +58,6 @@ impl Wire {
         Severer(Arc::clone(&self.socket))
     }
 
-    /// The other end's address.
-    pub(crate) fn peer(&self) -> io::Result<SocketAddr> {
-        self.socket.peer_addr()
-    }
-
     fn acknowledge_quickly(&self) {
         let _ = rustix::net::sockopt::set_tcp_quickack(&*self.socket, true);
     }
@@ -100,7 +94,11 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.socket.poll_write_ready(cx))?;
             match self.socket.try_write(buf) {

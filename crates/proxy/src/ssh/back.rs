@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ca::Authorities;
 use jiff::Timestamp;
-use russh::keys::PublicKeyOrCertificate;
 use russh::keys::PublicKey;
+use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelOpenFailure, client};
 use serde_json::json;
 
@@ -44,11 +44,17 @@ impl Back {
 impl client::Handler for Back {
     type Error = russh::Error;
 
-    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+    async fn check_server_key(
+        &mut self,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<bool, russh::Error> {
         Ok(self.knows(shown))
     }
 
-    async fn disconnected(&mut self, reason: client::DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
+    async fn disconnected(
+        &mut self,
+        reason: client::DisconnectReason<russh::Error>,
+    ) -> Result<(), russh::Error> {
         tracing::debug!(session = %self.link.session.id, ?reason, "the connection to the target has ended");
         self.link.set_lost();
         Ok(())
@@ -69,10 +75,13 @@ impl client::Handler for Back {
             return Ok(());
         }
         let (link, address, from) = (Arc::clone(&self.link), address.to_owned(), from.to_owned());
-        let told = json!({ "forward": "remote", "port": port, "from": from, "from_port": from_port });
+        let told =
+            json!({ "forward": "remote", "port": port, "from": from, "from_port": from_port });
         tokio::spawn(async move {
             let opened = match link.front() {
-                Some(front) => front.channel_open_forwarded_tcpip(address, port, from, from_port).await,
+                Some(front) => {
+                    front.channel_open_forwarded_tcpip(address, port, from, from_port).await
+                }
                 None => Err(russh::Error::Disconnect),
             };
             backwards(link, back, reply, opened, told).await;

@@ -64,7 +64,9 @@ async fn relay(link: &Link, front: Channel<server::Msg>, back: Channel<client::M
     let ended = {
         let mut up = up::Up::new(link, &program, &front_out, &back_out);
         let mut down = down::Down::new(link, &program, &front_out, &back_out);
-        let up = std::pin::pin!(async { pump(&mut front_in, &mut up, Patience::Limited(CLOSE_GRACE)).await });
+        let up = std::pin::pin!(async {
+            pump(&mut front_in, &mut up, Patience::Limited(CLOSE_GRACE)).await
+        });
         let down = std::pin::pin!(async { pump(&mut back_in, &mut down, Patience::Endless).await });
         watch(link, &program, &front_out, up, down).await
     };

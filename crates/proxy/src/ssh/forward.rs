@@ -77,7 +77,8 @@ pub(super) async fn relay(
         let mut up = Through::new(&front_out, &back_out, &sent, Some(link));
         let mut down = Through::new(&back_out, &front_out, &received, None);
         let mut up = std::pin::pin!(pump(&mut front_in, &mut up, Patience::Limited(CLOSE_GRACE)));
-        let mut down = std::pin::pin!(pump(&mut back_in, &mut down, Patience::Limited(CLOSE_GRACE)));
+        let mut down =
+            std::pin::pin!(pump(&mut back_in, &mut down, Patience::Limited(CLOSE_GRACE)));
         let mut notices = link.session.notices();
         loop {
             tokio::select! {

@@ -151,10 +151,7 @@ impl Front {
 
 /// Goes on with one method only.
 fn only(method: MethodKind, partial_success: bool) -> Auth {
-    Auth::Reject {
-        proceed_with_methods: Some(MethodSet::from(&[method][..])),
-        partial_success,
-    }
+    Auth::Reject { proceed_with_methods: Some(MethodSet::from(&[method][..])), partial_success }
 }
 
 fn questions(words: String, prompts: Cow<'static, [(Cow<'static, str>, bool)]>) -> Auth {
@@ -183,7 +180,9 @@ impl server::Handler for Front {
             }
             (Stage::Asked { .. }, Some(mut response)) => {
                 let bytes = response.next().unwrap_or_default();
-                let text = String::from_utf8_lossy(bytes.get(..MAX_REASON).unwrap_or(&bytes)).trim().to_owned();
+                let text = String::from_utf8_lossy(bytes.get(..MAX_REASON).unwrap_or(&bytes))
+                    .trim()
+                    .to_owned();
                 drop(response);
                 let (verdict, answer) = oneshot::channel();
                 Ok(self.step(Step::Answered { text, verdict }, answer).await)
@@ -208,7 +207,11 @@ impl server::Handler for Front {
         if !matches!(self.stage, Stage::Stranger) {
             return Ok(Auth::reject());
         }
-        let identity = match self.house.authorities.verify_identity_ssh(certificate, self.house.now()) {
+        let identity = match self
+            .house
+            .authorities
+            .verify_identity_ssh(certificate, self.house.now())
+        {
             Ok(identity) => identity,
             Err(error) => {
                 tracing::debug!(peer = %self.peer, %error, "an identity certificate was not accepted");
@@ -294,7 +297,11 @@ impl server::Handler for Front {
         Ok(())
     }
 
-    async fn agent_request(&mut self, _channel: ChannelId, _session: &mut Session) -> Result<bool, russh::Error> {
+    async fn agent_request(
+        &mut self,
+        _channel: ChannelId,
+        _session: &mut Session,
+    ) -> Result<bool, russh::Error> {
         let Some(link) = self.link() else { return Ok(false) };
         let allowed = link.session.rights().forward_agent;
         let told = json!({ "forward": "agent", "asked": true, "refused": !allowed });
@@ -320,7 +327,9 @@ impl server::Handler for Front {
             let target = link.target().await.ok()?;
             target.0.tcpip_forward(address, *port).await.ok()
         };
-        let Ok(Some(given)) = tokio::time::timeout(FORWARD_WAIT, asked).await else { return Ok(false) };
+        let Ok(Some(given)) = tokio::time::timeout(FORWARD_WAIT, asked).await else {
+            return Ok(false);
+        };
         if *port == 0 {
             *port = given;
         }
@@ -343,7 +352,11 @@ impl server::Handler for Front {
         Ok(matches!(tokio::time::timeout(FORWARD_WAIT, asked).await, Ok(Some(_))))
     }
 
-    async fn streamlocal_forward(&mut self, path: &str, _session: &mut Session) -> Result<bool, russh::Error> {
+    async fn streamlocal_forward(
+        &mut self,
+        path: &str,
+        _session: &mut Session,
+    ) -> Result<bool, russh::Error> {
         let Some(link) = self.link() else { return Ok(false) };
         let told = json!({ "forward": "remote", "asked": true, "socket": path });
         if !Self::may_forward(link, told).await {
@@ -358,7 +371,11 @@ impl server::Handler for Front {
         Ok(true)
     }
 
-    async fn cancel_streamlocal_forward(&mut self, path: &str, _session: &mut Session) -> Result<bool, russh::Error> {
+    async fn cancel_streamlocal_forward(
+        &mut self,
+        path: &str,
+        _session: &mut Session,
+    ) -> Result<bool, russh::Error> {
         let Some(link) = self.link() else { return Ok(false) };
         link.remove_forward(&Forward::Socket(path.to_owned()));
         let asked = async {

@@ -79,9 +79,8 @@ impl Hosts {
             None if self.own.is_empty() => vec![NO_NAME],
             None => self.own.iter().map(String::as_str).collect(),
         };
-        let sign = |names: &[&str]| {
-            self.authorities.sign_host(names, self.key.public_key(), until, now)
-        };
+        let sign =
+            |names: &[&str]| self.authorities.sign_host(names, self.key.public_key(), until, now);
         // A name that can stand in no certificate is no target's either; it is refused like any other unknown name.
         let certificate = sign(&names)
             .or_else(|_| sign(&[NO_NAME]))

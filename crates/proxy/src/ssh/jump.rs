@@ -66,7 +66,10 @@ impl Sink for Inwards<'_> {
     }
 }
 
-async fn outwards(mut from: ReadHalf<DuplexStream>, to: &ChannelWriteHalf<Msg>) -> Result<(), Broken> {
+async fn outwards(
+    mut from: ReadHalf<DuplexStream>,
+    to: &ChannelWriteHalf<Msg>,
+) -> Result<(), Broken> {
     let mut buffer = BytesMut::new();
     loop {
         buffer.reserve(BETWEEN / 2);

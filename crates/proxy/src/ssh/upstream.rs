@@ -83,10 +83,13 @@ async fn greet(link: &Arc<Link>, node: &Node, wire: Wire) -> Result<Target, Erro
         HostTrust::Authority => Arc::clone(&house.upstream),
         HostTrust::Keys(_) => Arc::clone(&house.upstream_pinned),
     };
-    let mut handle = client::connect_stream(config, wire, back).await.map_err(|source| match source {
-        russh::Error::UnknownKey | russh::Error::NoCommonAlgo { .. } => Error::Imposter(target.clone()),
-        source => Error::Target { target: target.clone(), source },
-    })?;
+    let mut handle =
+        client::connect_stream(config, wire, back).await.map_err(|source| match source {
+            russh::Error::UnknownKey | russh::Error::NoCommonAlgo { .. } => {
+                Error::Imposter(target.clone())
+            }
+            source => Error::Target { target: target.clone(), source },
+        })?;
     let done = log_in(link, node, &mut handle).await?;
     match done {
         AuthResult::Success => Ok(Target(Arc::new(handle))),
@@ -109,7 +112,9 @@ async fn log_in(link: &Link, node: &Node, handle: &mut Handle<Back>) -> Result<A
                 Algorithm::Rsa { .. } => Some(keys::HashAlg::Sha512),
                 _ => None,
             };
-            handle.authenticate_publickey(login, PrivateKeyWithHashAlg::new(Arc::clone(key), hash)).await
+            handle
+                .authenticate_publickey(login, PrivateKeyWithHashAlg::new(Arc::clone(key), hash))
+                .await
         }
         NodeLogin::Password(password) => {
             handle.authenticate_password(login, password.as_str()).await

@@ -154,7 +154,10 @@ impl Program {
 }
 
 /// Writes what happened to files into the audit log.
-pub(super) async fn note_files(link: &Link, events: Vec<FileEvent>) -> Result<(), crate::error::Error> {
+pub(super) async fn note_files(
+    link: &Link,
+    events: Vec<FileEvent>,
+) -> Result<(), crate::error::Error> {
     for event in events {
         link.session.note("ssh.file", describe(event)).await?;
     }

@@ -56,7 +56,12 @@ impl<'a> Up<'a> {
     }
 
     /// A program starts: it is in the audit log and in the recording before the target hears of it.
-    async fn start(&self, event: &'static str, body: serde_json::Value, purpose: Purpose) -> Result<bool, Broken> {
+    async fn start(
+        &self,
+        event: &'static str,
+        body: serde_json::Value,
+        purpose: Purpose,
+    ) -> Result<bool, Broken> {
         if self.program.record().is_some() {
             return Ok(false);
         }
@@ -85,7 +90,8 @@ impl<'a> Up<'a> {
     }
 
     async fn exec(&self, want_reply: bool, command: Vec<u8>) -> Result<(), Broken> {
-        let text = String::from_utf8_lossy(command.get(..MAX_COMMAND).unwrap_or(&command)).into_owned();
+        let text =
+            String::from_utf8_lossy(command.get(..MAX_COMMAND).unwrap_or(&command)).into_owned();
         let whole = command.len() <= MAX_COMMAND;
         if is_scp(&command) && !self.link.session.rights().file_copy {
             let body = json!({ "command": text, "refused": true });
@@ -118,7 +124,14 @@ impl<'a> Up<'a> {
         self.to.request_subsystem(want_reply, name).await.map_err(|_| Broken)
     }
 
-    async fn x11(&self, want_reply: bool, single: bool, protocol: String, cookie: String, screen: u32) -> Result<(), Broken> {
+    async fn x11(
+        &self,
+        want_reply: bool,
+        single: bool,
+        protocol: String,
+        cookie: String,
+        screen: u32,
+    ) -> Result<(), Broken> {
         let allowed = self.link.session.rights().x11_forwarding;
         let body = json!({ "forward": "x11", "refused": !allowed });
         self.link.session.note("ssh.forward", body).await.map_err(|_| Broken)?;
@@ -132,7 +145,12 @@ impl<'a> Up<'a> {
 
     async fn resize(&self, cols: u32, rows: u32, width: u32, height: u32) -> Result<(), Broken> {
         if let Some(record) = self.program.record() {
-            self.link.session.recording.resize(record, cells(cols), cells(rows)).await.map_err(|_| Broken)?;
+            self.link
+                .session
+                .recording
+                .resize(record, cells(cols), cells(rows))
+                .await
+                .map_err(|_| Broken)?;
         }
         self.to.window_change(cols, rows, width, height).await.map_err(|_| Broken)
     }
@@ -149,22 +167,41 @@ impl Sink for Up<'_> {
             }
             ChannelMsg::Eof => self.to.eof().await.map_err(|_| Broken)?,
             ChannelMsg::RequestPty {
-                want_reply, term, col_width, row_height, pix_width, pix_height, terminal_modes,
+                want_reply,
+                term,
+                col_width,
+                row_height,
+                pix_width,
+                pix_height,
+                terminal_modes,
             } => {
                 let (cols, rows) = (cells(col_width), cells(row_height));
                 self.program.set_terminal(Terminal { term: term.clone(), cols, rows });
                 self.pass(want_reply);
                 self.to
-                    .request_pty(want_reply, &term, col_width, row_height, pix_width, pix_height, &terminal_modes)
+                    .request_pty(
+                        want_reply,
+                        &term,
+                        col_width,
+                        row_height,
+                        pix_width,
+                        pix_height,
+                        &terminal_modes,
+                    )
                     .await
                     .map_err(|_| Broken)?;
             }
             ChannelMsg::RequestShell { want_reply } => self.shell(want_reply).await?,
             ChannelMsg::Exec { want_reply, command } => self.exec(want_reply, command).await?,
-            ChannelMsg::RequestSubsystem { want_reply, name } => self.subsystem(want_reply, name).await?,
+            ChannelMsg::RequestSubsystem { want_reply, name } => {
+                self.subsystem(want_reply, name).await?
+            }
             ChannelMsg::SetEnv { want_reply, variable_name, variable_value } => {
                 self.pass(want_reply);
-                self.to.set_env(want_reply, variable_name, variable_value).await.map_err(|_| Broken)?;
+                self.to
+                    .set_env(want_reply, variable_name, variable_value)
+                    .await
+                    .map_err(|_| Broken)?;
             }
             ChannelMsg::WindowChange { col_width, row_height, pix_width, pix_height } => {
                 self.resize(col_width, row_height, pix_width, pix_height).await?;
