@@ -5,6 +5,7 @@ use ca::{Authorities, SealKey};
 use jiff::Timestamp;
 use std::sync::Arc;
 use store::Store;
+use store::recording::{RecordingKey, Shelf};
 
 /// The daemon's clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -17,6 +18,10 @@ pub struct Parts {
     pub authorities: Arc<Authorities>,
     /// The key that seals secrets at rest.
     pub seal: Arc<SealKey>,
+    /// The recordings.
+    pub shelf: Shelf,
+    /// Opens them.
+    pub recording_key: RecordingKey,
     /// The daemon's clock.
     pub clock: Clock,
     /// The cluster's name.
@@ -75,6 +80,16 @@ impl Control {
         &self.parts.seal
     }
 
+    /// The recordings.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.parts.shelf
+    }
+
+    /// Opens them.
+    pub(crate) fn recording_key(&self) -> &RecordingKey {
+        &self.parts.recording_key
+    }
+
     /// The cluster's name.
     pub fn cluster(&self) -> &str {
         &self.parts.cluster
@@ -102,6 +117,7 @@ impl Control {
         let routes = crate::audit::routes(routes);
         let routes = crate::documents::routes(routes);
         let routes = crate::events::routes(routes);
+        let routes = crate::recordings::routes(routes);
         let routes = crate::requests::routes(routes);
         let routes = crate::sessions::routes(routes);
         crate::openapi::routes(routes)

@@ -19,6 +19,7 @@ mod events;
 pub mod http;
 pub mod openapi;
 mod ping;
+mod recordings;
 pub mod requests;
 mod sessions;
 

@@ -147,12 +147,22 @@ async fn a_python_client_is_made_from_the_document_and_can_be_imported() {
     std::fs::write(&spec, document.to_string()).unwrap();
     let client = dir.path().join("client");
     let config = dir.path().join("config.yml");
-    std::fs::write(&config, "content_type_overrides:\n  application/x-asciicast: application/octet-stream\n").unwrap();
+    std::fs::write(
+        &config,
+        "content_type_overrides:\n  application/x-asciicast: application/octet-stream\n",
+    )
+    .unwrap();
     let path = std::env::var_os("PATH").unwrap_or_default();
     run(
         Command::new(bin.join("openapi-python-client"))
             // The generator tidies up what it writes with a program that stands beside it.
-            .env("PATH", std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path))).unwrap())
+            .env(
+                "PATH",
+                std::env::join_paths(
+                    std::iter::once(bin.clone()).chain(std::env::split_paths(&path)),
+                )
+                .unwrap(),
+            )
             .args(["generate", "--meta", "none", "--fail-on-warning", "--path"])
             .arg(&spec)
             .arg("--config")

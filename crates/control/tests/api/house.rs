@@ -13,6 +13,7 @@ use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
+use store::recording::{RecordingKey, Shelf};
 use store::{Options, Store};
 use tower::ServiceExt as _;
 
@@ -45,7 +46,12 @@ impl House {
         let store = Store::open(&path, Options::new("main".parse().unwrap(), Arc::clone(&tick)))
             .await
             .unwrap();
+        let recording_key = RecordingKey::generate();
+        let shelf =
+            Shelf::open_with(&dir.path().join("recordings"), recording_key.recipient(), 0).unwrap();
         let control = Control::new(Parts {
+            shelf,
+            recording_key,
             store: store.clone(),
             authorities: Arc::new(Authorities::generate("main", start).unwrap()),
             seal: Arc::new(SealKey::generate().unwrap()),

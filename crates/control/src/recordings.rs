@@ -1,0 +1,187 @@
+//! Recordings: listed, played, read, searched, checked. Whoever looks into one is on the record first.
+
+use crate::http::{Answer, Failure, List};
+use crate::sessions::RESOURCE;
+use crate::{Caller, Control, Routes};
+use api::audit::{NewEvent, code};
+use api::endpoints::{Verb, recordings as table};
+use api::page::Page;
+use api::problem::Problem;
+use api::recording::{
+    CAST, MAX_SEARCH, RecordingCheck, RecordingMatch, RecordingQuery, RecordingView,
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderValue, header};
+use store::recording::{Following, Playback, ReadError, ShelfError};
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes
+        .on(&table::LIST, list)
+        .on(&table::SHOW, show)
+        .on(&table::CONTENT, play)
+        .on(&table::TEXT, text)
+        .on(&table::SEARCH, search)
+        .on(&table::CHECK, check)
+}
+
+impl From<ShelfError> for Failure {
+    fn from(error: ShelfError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unknown => Problem::not_found().into(),
+            ReadError::Interrupted => Problem::unavailable("the daemon is stopping").into(),
+            ReadError::Shelf(error) => error.into(),
+            ReadError::Part { part, .. } => Self {
+                problem: Box::new(
+                    Problem::new(
+                        500,
+                        "recording.damaged",
+                        format!("part {part} of the recording cannot be read"),
+                    )
+                    .hint("tctl audit verify"),
+                ),
+                cause: Some(Box::new(error)),
+            },
+        }
+    }
+}
+
+/// Everybody's for whoever has the rule for it, else one's own.
+async fn list(
+    State(control): State<Control>,
+    caller: Caller,
+    query: List,
+) -> Answer<Page<RecordingView>> {
+    let all = control.caller_may(&caller, RESOURCE, Verb::List).is_ok();
+    let user = match (&caller, query.text("user")) {
+        (_, user) if all => user.map(str::to_owned),
+        (Caller::User(identity), None) => Some(identity.user.to_string()),
+        (Caller::User(identity), Some(user)) if user == identity.user.as_str() => {
+            Some(user.to_owned())
+        }
+        (Caller::Admin { .. } | Caller::Anonymous { .. } | Caller::User(_), _) => {
+            return Err(Problem::forbidden().into());
+        }
+    };
+    let asked = RecordingQuery {
+        user,
+        target: query.text("target").map(str::to_owned),
+        request: query.text("request").map(str::to_owned),
+        since: query.parsed("since")?,
+        until: query.parsed("until")?,
+        limit: Some(query.limit()?),
+        cursor: query.cursor()?.map(str::to_owned),
+    };
+    Ok(Json(control.shelf().list(asked).await?))
+}
+
+/// The recording, if the caller may see it: her own, or any with the rule to read sessions. Another's
+/// looks like one that is not there.
+async fn seen(control: &Control, caller: &Caller, session: &str) -> Result<RecordingView, Failure> {
+    let view = control.shelf().find(session).await?.ok_or_else(Problem::not_found)?;
+    let own = match caller {
+        Caller::Admin { .. } | Caller::Anonymous { .. } => false,
+        Caller::User(identity) => view.user == identity.user.as_str(),
+    };
+    if own || control.caller_may(caller, RESOURCE, Verb::Read).is_ok() {
+        Ok(view)
+    } else {
+        Err(Problem::not_found().into())
+    }
+}
+
+async fn show(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(session): Path<String>,
+) -> Answer<RecordingView> {
+    Ok(Json(seen(&control, &caller, &session).await?))
+}
+
+/// Opens a recording for someone, with that on the record before the first byte leaves.
+async fn open(
+    control: &Control,
+    caller: &Caller,
+    session: &str,
+    (from_ms, following): (u64, Following),
+    how: &str,
+) -> Result<Playback, Failure> {
+    let view = seen(control, caller, session).await?;
+    let playback =
+        control.shelf().play(session, control.recording_key(), from_ms, following).await?;
+    let mut event = caller
+        .sign(NewEvent::new(code::RECORDING_VIEWED, control.now()))
+        .session(session)
+        .target(&view.target)
+        .with("how", how)
+        .with("of", view.user);
+    event.request = view.requests.first().cloned();
+    control.store().record(vec![event]).await?;
+    Ok(playback)
+}
+
+fn stream(
+    kind: &'static str,
+    bytes: impl Stream<Item = Result<Bytes, ReadError>> + Send + 'static,
+) -> Response {
+    let mut response = Body::from_stream(bytes).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+async fn play(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(session): Path<String>,
+    query: List,
+) -> Result<Response, Failure> {
+    let from = query.parsed::<u64>("from_ms")?.unwrap_or(0);
+    let following = if query.flag("follow")? { Following::UntilTheEnd } else { Following::No };
+    let playback = open(&control, &caller, &session, (from, following), "play").await?;
+    Ok(stream(CAST, playback.into_stream()))
+}
+
+async fn text(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(session): Path<String>,
+) -> Result<Response, Failure> {
+    let playback = open(&control, &caller, &session, (0, Following::No), "text").await?;
+    Ok(stream("text/plain; charset=utf-8", playback.into_text()))
+}
+
+async fn search(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(session): Path<String>,
+    query: List,
+) -> Answer<Page<RecordingMatch>> {
+    let wanted =
+        query.text("text").ok_or_else(|| Failure::field("text", "missing: the text to find"))?;
+    if wanted.len() > MAX_SEARCH {
+        return Err(Failure::field("text", format!("longer than {MAX_SEARCH} bytes")));
+    }
+    let playback = open(&control, &caller, &session, (0, Following::No), "search").await?;
+    Ok(Json(Page::whole(playback.search(wanted).await?)))
+}
+
+async fn check(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(session): Path<String>,
+) -> Answer<RecordingCheck> {
+    seen(&control, &caller, &session).await?;
+    Ok(Json(control.shelf().check(&session).await?))
+}
