@@ -4,4 +4,5 @@
 
 mod house;
 
+mod conformance;
 mod log;
