@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Bench, Broken, same};
 use crate::kv::{
     Absent, Change, Commit, CommitError, Fault, InvalidInput, Kv, OUTBOX, Range, ReadError,
-    Revision, Watch, limits,
+    Revision, Watch, WatchError, limits,
 };
 
 type Held = Result<(), Broken>;
@@ -171,7 +171,15 @@ pub(super) async fn watch_misses_nothing(bench: &dyn Bench) -> Held {
     let kv = bench.open().await;
     same(rule, kv.revision(), Revision(300))?;
     let mut resumed = kv.watch(vec!["/a/".into()], Revision(0));
-    same(rule, collect(&mut resumed, Revision(300), rule).await?, seen)?;
+    same(rule, collect(&mut resumed, Revision(300), rule).await?, seen.clone())?;
+    kv.compact(Revision(150)).await.map_err(broken(rule))?;
+    kv.close().await;
+    let kv = bench.open().await;
+    let mut forgotten = kv.watch(vec!["/a/".into()], Revision(149));
+    same(rule, forgotten.next().await, Err(WatchError::Compacted(Revision(150))))?;
+    let mut kept = kv.watch(vec!["/a/".into()], Revision(150));
+    let expected: Vec<_> = seen.into_iter().filter(|change| change.revision.0 > 150).collect();
+    same(rule, collect(&mut kept, Revision(300), rule).await?, expected)?;
     kv.close().await;
     Ok(())
 }

@@ -5,4 +5,5 @@
 mod house;
 
 mod conformance;
+mod crash;
 mod log;
