@@ -8,7 +8,7 @@
 //! Nothing is decided half: changes are understood first and put into the snapshot together. A document that cannot be
 //! understood might be a lock; so then the snapshot is emptied, and permits nothing, until all of it can be read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -28,7 +28,7 @@ const WATCHED: [&str; 5] =
     [stored::ROLE, stored::USER, stored::NODE, stored::LOCK, stored::REQUEST];
 /// How often requests that are over leave the snapshot, and an unreadable policy is read again. What is over grants
 /// nothing from the moment it ends, whenever this is.
-const TICK: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_secs(1);
 /// Requests that leave at once.
 const TIDIED: usize = 256;
 
@@ -90,7 +90,7 @@ pub(crate) async fn spawn(
     cluster: ClusterName,
     clock: Clock,
 ) -> Result<PolicyHandle, LoadError> {
-    let mut feed = Feed { kv, cluster, clock, ends: BTreeMap::new() };
+    let mut feed = Feed { kv, cluster, clock, ends: BTreeMap::new(), due: BTreeSet::new() };
     let (policy, at) = feed.load().await?;
     let policy = Arc::new(RwLock::new(policy));
     let (changed_sender, changed) = watch::channel(at);
@@ -103,8 +103,9 @@ struct Feed {
     kv: Arc<dyn Kv>,
     cluster: ClusterName,
     clock: Clock,
-    /// When each request of the snapshot is over.
+    /// When each open request is over, and the same in the order of time.
     ends: BTreeMap<RequestId, Timestamp>,
+    due: BTreeSet<(Timestamp, RequestId)>,
 }
 
 impl Feed {
@@ -112,6 +113,7 @@ impl Feed {
     async fn load(&mut self) -> Result<(Policy, Revision), LoadError> {
         let mut policy = Policy::new(self.cluster.clone());
         self.ends.clear();
+        self.due.clear();
         // Pages are of different moments. Watching from before the first gives every change since once more, in order,
         // and applying a change again changes nothing.
         let at = self.kv.revision();
@@ -157,12 +159,20 @@ impl Feed {
 
     fn put(&mut self, policy: &mut Policy, part: Part) {
         if let Part::Request(request) = &part {
-            match requests::end(request) {
-                Some(end) => _ = self.ends.insert(request.id(), end),
-                None => _ = self.ends.remove(&request.id()),
-            }
+            self.expect_end(request.id(), requests::end(request));
         }
         part.apply(policy, (self.clock)());
+    }
+
+    fn expect_end(&mut self, id: RequestId, end: Option<Timestamp>) {
+        let before = match end {
+            Some(end) => self.ends.insert(id, end),
+            None => self.ends.remove(&id),
+        };
+        if let Some(before) = before {
+            self.due.remove(&(before, id));
+        }
+        self.due.extend(end.map(|end| (end, id)));
     }
 
     async fn follow(
@@ -245,19 +255,13 @@ impl Feed {
     /// Lets requests go that are over, from the snapshot and from the index of open ones, and says so in the log.
     async fn tidy(&mut self, policy: &RwLock<Policy>) {
         let now = (self.clock)();
-        let over: Vec<RequestId> = self
-            .ends
-            .iter()
-            .filter(|(_, end)| **end <= now)
-            .map(|(id, _)| *id)
-            .take(TIDIED)
-            .collect();
-        for id in over {
+        let over = self.due.iter().take_while(|(end, _)| *end <= now).take(TIDIED);
+        for id in over.map(|(_, id)| *id).collect::<Vec<_>>() {
             // Whatever fails here is tried again with the next tick.
             if requests::expire(self.kv.as_ref(), id, now).await.is_err() {
                 return;
             }
-            self.ends.remove(&id);
+            self.expect_end(id, None);
             policy.write().unwrap_or_else(PoisonError::into_inner).remove_request(&id);
         }
     }

@@ -71,6 +71,8 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// How many revisions the change log keeps.
     pub log_revisions: u64,
+    /// The database may grow to so many pages; beyond, commits are refused as on a full disk.
+    pub pages: Option<u32>,
 }
 
 impl fmt::Debug for SqliteOptions {
@@ -86,7 +88,7 @@ impl SqliteOptions {
     /// The usual numbers, with this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, readers: 4, log_revisions: limits::LOG_REVISIONS }
+        Self { clock, readers: 4, log_revisions: limits::LOG_REVISIONS, pages: None }
     }
 }
 
@@ -97,6 +99,9 @@ impl SqliteKv {
     /// A [`Fault`] that says what is wrong with the file, its disk or its permissions.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, Fault> {
         let connection = open_writer(path, Schema::State)?;
+        if let Some(pages) = options.pages {
+            connection.pragma_update(None, "max_page_count", pages)?;
+        }
         let state = writer::State::load(&connection)?;
         let readers = Readers::open(path, options.readers, Arc::clone(&options.clock))?;
         let (head_sender, head) = watch::channel(state.head);

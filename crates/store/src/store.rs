@@ -36,6 +36,8 @@ pub struct Options {
     pub clock: Clock,
     /// How many revisions the change log keeps.
     pub log_revisions: u64,
+    /// The state may grow to so many pages of 4 KiB; beyond, commits are refused as on a full disk.
+    pub state_pages: Option<u32>,
 }
 
 impl fmt::Debug for Options {
@@ -50,7 +52,7 @@ impl Options {
     /// The usual numbers, for this cluster, with this clock.
     #[must_use]
     pub fn new(cluster: ClusterName, clock: Clock) -> Self {
-        Self { cluster, clock, log_revisions: limits::LOG_REVISIONS }
+        Self { cluster, clock, log_revisions: limits::LOG_REVISIONS, state_pages: None }
     }
 }
 
@@ -135,6 +137,7 @@ impl Store {
             let path = directory.file(STATE)?;
             let mut how = SqliteOptions::new(Arc::clone(&options.clock));
             how.log_revisions = options.log_revisions;
+            how.pages = options.state_pages;
             let kv = SqliteKv::open(&path, how)
                 .map_err(|source| OpenError::Database { path, source })?;
             let path = directory.file(AUDIT)?;

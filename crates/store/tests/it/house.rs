@@ -11,33 +11,33 @@ use store::{Clock, Options, Store};
 
 /// A clock that stands still until it is moved.
 #[derive(Clone, Debug)]
-pub struct Hand(Arc<AtomicI64>);
+pub(crate) struct Hand(Arc<AtomicI64>);
 
 impl Hand {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let start: Timestamp = "2026-11-07T19:38:00Z".parse().unwrap();
         Self(Arc::new(AtomicI64::new(start.as_microsecond())))
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).unwrap()
     }
 
-    pub fn forward(&self, by: SignedDuration) {
+    pub(crate) fn forward(&self, by: SignedDuration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
 
-    pub fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let hand = self.clone();
         Arc::new(move || hand.now())
     }
 }
 
 #[derive(Debug)]
-pub struct Signer(Ed25519KeyPair);
+pub(crate) struct Signer(Ed25519KeyPair);
 
 impl Signer {
-    pub fn new(seed: u8) -> Arc<Self> {
+    pub(crate) fn new(seed: u8) -> Arc<Self> {
         Arc::new(Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()))
     }
 }
@@ -56,21 +56,21 @@ impl CheckpointSigner for Signer {
     }
 }
 
-pub struct House {
-    pub root: tempfile::TempDir,
-    pub hand: Hand,
+pub(crate) struct House {
+    pub(crate) root: tempfile::TempDir,
+    pub(crate) hand: Hand,
 }
 
 impl House {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { root: tempfile::tempdir().unwrap(), hand: Hand::new() }
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.root.path().join("data")
     }
 
-    pub async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         let store =
             Store::open(&self.data(), Options::new("house".parse().unwrap(), self.hand.clock()))
                 .await

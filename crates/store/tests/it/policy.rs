@@ -1,0 +1,98 @@
+//! The policy follows the store.
+
+use access::identity::User;
+use access::name::UserName;
+use api::document::Kind;
+use serde_json::{Value, json};
+use store::documents::{self, DocumentError};
+use store::{Absent, Commit, OpenError, Options, Store};
+
+use crate::house::House;
+
+fn user(name: &str, roles: &[&str]) -> Value {
+    json!({"kind": "user", "version": "v1", "metadata": {"name": name}, "spec": {"roles": roles}})
+}
+
+fn roles_of(store: &Store, name: &str) -> Option<Vec<String>> {
+    let name: UserName = name.parse().unwrap();
+    let roles = |user: &User| user.roles.iter().map(ToString::to_string).collect();
+    store.policy().read(|policy| policy.user(&name).map(|user| roles(user)))
+}
+
+#[tokio::test]
+async fn who_wrote_decides_by_what_was_written_also_after_a_restart() {
+    let house = House::new();
+    let store = house.open().await;
+    let commit = documents::put(Kind::User, "alice", &user("alice", &["dba"]), Absent).unwrap();
+    let first = store.commit(commit).await.unwrap();
+    store.policy().at_least(first).await;
+    assert_eq!(roles_of(&store, "alice"), Some(vec!["dba".into()]));
+    let commit = documents::put(Kind::User, "alice", &user("alice", &["ops"]), first).unwrap();
+    let second = store.commit(commit).await.unwrap();
+    store.policy().at_least(second).await;
+    assert_eq!(roles_of(&store, "alice"), Some(vec!["ops".into()]));
+    store.close().await.unwrap();
+
+    let store = house.open().await;
+    assert_eq!(roles_of(&store, "alice"), Some(vec!["ops".into()]));
+    let gone = store.commit(documents::remove(Kind::User, "alice", second)).await.unwrap();
+    store.policy().at_least(gone).await;
+    assert_eq!(roles_of(&store, "alice"), None);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn commits_that_change_no_policy_wake_nobody() {
+    let house = House::new();
+    let store = house.open().await;
+    let mut changed = store.policy().changed();
+    changed.mark_unchanged();
+    let revision = store.commit(Commit::new().put("/session/1", "x")).await.unwrap();
+    store.policy().at_least(revision).await;
+    assert!(!changed.has_changed().unwrap());
+    let commit = documents::put(Kind::User, "bob", &user("bob", &[]), Absent).unwrap();
+    let revision = store.commit(commit).await.unwrap();
+    store.policy().at_least(revision).await;
+    assert!(changed.has_changed().unwrap());
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_document_the_policy_cannot_read_does_not_get_in() {
+    let error = documents::put(Kind::User, "alice", &user("../alice", &[]), Absent).unwrap_err();
+    assert!(matches!(error, DocumentError::Unreadable(_)), "{error}");
+    let error = documents::put(Kind::Lock, "l", &json!({"kind": "lock"}), Absent).unwrap_err();
+    assert!(matches!(error, DocumentError::Unreadable(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_read_closes_the_house_until_it_can() {
+    let house = House::new();
+    let store = house.open().await;
+    let commit = documents::put(Kind::User, "alice", &user("alice", &["dba"]), Absent).unwrap();
+    let alice = store.commit(commit).await.unwrap();
+    store.policy().at_least(alice).await;
+    let broken = store.commit(Commit::new().put("/lock/broken", "{}")).await.unwrap();
+    store.policy().at_least(broken).await;
+    assert_eq!(roles_of(&store, "alice"), None);
+    store.close().await.unwrap();
+
+    let options = Options::new("house".parse().unwrap(), house.hand.clock());
+    let refused = Store::open(&house.data(), options).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Policy(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn taking_the_unreadable_lock_away_opens_the_house_again() {
+    let house = House::new();
+    let store = house.open().await;
+    store
+        .commit(documents::put(Kind::User, "alice", &user("alice", &["dba"]), Absent).unwrap())
+        .await
+        .unwrap();
+    store.commit(Commit::new().put("/lock/broken", "{}")).await.unwrap();
+    let mended = store.commit(Commit::new().delete("/lock/broken")).await.unwrap();
+    store.policy().at_least(mended).await;
+    assert_eq!(roles_of(&store, "alice"), Some(vec!["dba".into()]));
+    store.close().await.unwrap();
+}
