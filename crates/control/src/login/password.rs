@@ -1,0 +1,154 @@
+//! Passwords: argon2id, a few at a time, and never on the threads that serve.
+
+use std::sync::{Arc, OnceLock};
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::Failure;
+
+/// Memory of one hash, in KiB: 19 MiB (OWASP's first choice for argon2id).
+const MEMORY_KIB: u32 = 19 * 1024;
+/// Passes over that memory.
+const PASSES: u32 = 2;
+/// How many hashes are computed at once: the memory that strangers can make us use.
+const AT_ONCE: usize = 4;
+/// The shortest password, in characters.
+pub(crate) const MIN_CHARS: usize = 12;
+/// The longest password, in bytes.
+pub(crate) const MAX_BYTES: usize = 1024;
+
+/// Hashes and checks passwords.
+pub(crate) struct Passwords {
+    turns: Arc<Semaphore>,
+    /// The hash of no password, for names that have none: checking it costs what a real one costs.
+    nobody: OnceLock<String>,
+}
+
+impl Passwords {
+    pub(crate) fn new() -> Self {
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), nobody: OnceLock::new() }
+    }
+
+    /// The hash to store, in PHC form.
+    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String, Failure> {
+        self.work(move || hash(password.as_bytes())).await?.map_err(Failure::internal)
+    }
+
+    /// Whether `password` is the one of `stored`. Without one, the same work is done for nothing.
+    pub(crate) async fn check(
+        &self,
+        password: Zeroizing<String>,
+        stored: Option<String>,
+    ) -> Result<bool, Failure> {
+        let someone = stored.is_some();
+        let stored = match stored {
+            Some(stored) => stored,
+            None => self.nobody().await?,
+        };
+        let same = self.work(move || {
+            PasswordHash::new(&stored)
+                .is_ok_and(|hash| argon2id().verify_password(password.as_bytes(), &hash).is_ok())
+        });
+        Ok(same.await? && someone)
+    }
+
+    async fn nobody(&self) -> Result<String, Failure> {
+        if let Some(known) = self.nobody.get() {
+            return Ok(known.clone());
+        }
+        let random = Zeroizing::new(super::bearer());
+        let made = self.hash(random).await?;
+        Ok(self.nobody.get_or_init(|| made).clone())
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(Failure::internal)?;
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        })
+        .await
+        .map_err(Failure::internal)
+    }
+}
+
+fn hash(password: &[u8]) -> Result<String, argon2::password_hash::Error> {
+    let hash: PasswordHash = argon2id().hash_password(password)?;
+    Ok(hash.to_string())
+}
+
+fn argon2id() -> Argon2<'static> {
+    // INVARIANT: the constants are within argon2's bounds, so the default is never taken; it is
+    // the same numbers.
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).unwrap_or_default();
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// Why a new password is not taken, in words; `None` when it is.
+pub(crate) fn objection(password: &str, user: &str) -> Option<String> {
+    if password.len() > MAX_BYTES {
+        return Some(format!("has more than {MAX_BYTES} bytes"));
+    }
+    if password.chars().count() < MIN_CHARS {
+        return Some(format!("has fewer than {MIN_CHARS} characters; a few words in a row are good"));
+    }
+    let plain = |text: &str| text.to_lowercase();
+    let (password, user) = (plain(password), plain(user));
+    let name = user.split('@').next().unwrap_or_default();
+    if password == user || (!name.is_empty() && password.replace(name, "").chars().count() < 8) {
+        return Some("is little more than the user name".to_owned());
+    }
+    let first = password.chars().next();
+    if password.chars().all(|c| Some(c) == first) {
+        return Some("is one character, repeated".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_long_and_not_the_name() {
+        let good = |password| objection(password, "alice@example.com").is_none();
+        assert!(good("correct horse battery"));
+        assert!(good("пароль-из-слов"));
+        for bad in [
+            "",
+            "short",
+            "elevenchars",
+            "alice@example.com",
+            "ALICE@example.COM",
+            "alicealicealice",
+            "alicealice123",
+            "aaaaaaaaaaaaaaaa",
+            &"x".repeat(1025),
+        ] {
+            assert!(!good(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_argon2id_and_only_its_password_fits() {
+        let passwords = Passwords::new();
+        let own = |text: &str| Zeroizing::new(text.to_owned());
+        let stored = passwords.hash(own("correct horse battery")).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert_ne!(stored, passwords.hash(own("correct horse battery")).await.unwrap());
+        assert!(
+            passwords.check(own("correct horse battery"), Some(stored.clone())).await.unwrap()
+        );
+        assert!(!passwords.check(own("correct horse batterz"), Some(stored)).await.unwrap());
+        assert!(!passwords.check(own("anything"), None).await.unwrap());
+        assert!(!passwords.check(own("anything"), Some("rubbish".to_owned())).await.unwrap());
+    }
+}
