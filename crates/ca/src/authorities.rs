@@ -1,7 +1,9 @@
 //! All authorities of a cluster: made once, sealed at rest, rotated step by step.
 
+mod public;
 mod sealed;
 
+pub use public::PublicPart;
 pub use sealed::OpenError;
 
 use std::{

@@ -22,13 +22,16 @@ mod seal;
 mod ssh;
 mod x509;
 
-pub use authorities::{Authorities, Authority, OpenError, Phase, RotateError, Step, UnknownName};
+pub use authorities::{
+    Authorities, Authority, OpenError, Phase, PublicPart, RotateError, Step, UnknownName,
+};
 pub use checkpoint::CheckpointKey;
 pub use error::{CertError, SignError};
 pub use seal::{SealError, SealKey};
 pub use ssh::keys;
 pub use ssh::{
-    Allowed, IDENTITY_PRINCIPAL, UPSTREAM_LIFE, UpstreamPlan, accept_user_key, parse_user_key,
+    Allowed, IDENTITY_PRINCIPAL, UPSTREAM_LIFE, UpstreamPlan, accept_user_key, fingerprint,
+    parse_user_key,
 };
 pub use x509::{DatabasePlan, Pin, SERVER_TLS_LIFE, ServerTls, TlsIdentity};
 

@@ -60,7 +60,7 @@ pub enum SealError {
     },
     /// The text is not a seal key.
     #[error(
-        "a seal key is 32 bytes in base64 (44 characters), for instance from `openssl rand -base64 32`"
+        "a seal key is 32 bytes in base64 (44 characters), for instance from `openssl rand -base64 32`, or 64 hexadecimal digits"
     )]
     NotAKey,
     /// The system has no randomness to give.
@@ -94,9 +94,19 @@ impl SealKey {
         Self::from_bytes(&bytes)
     }
 
-    /// Reads a key from its text form: 32 bytes in base64. White space around it is ignored.
+    /// Reads a key from its text form: 32 bytes in base64, or 64 hexadecimal digits. White space
+    /// around it is ignored.
     pub fn from_text(text: &str) -> Result<Self, SealError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| SealError::NotAKey)?);
+        let text = text.trim();
+        if text.len() == 2 * KEY_LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            let mut bytes = Zeroizing::new([0u8; KEY_LEN]);
+            for (byte, at) in bytes.iter_mut().zip((0..text.len()).step_by(2)) {
+                let pair = text.get(at..at + 2).ok_or(SealError::NotAKey)?;
+                *byte = u8::from_str_radix(pair, 16).map_err(|_| SealError::NotAKey)?;
+            }
+            return Self::from_bytes(&bytes);
+        }
+        let bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| SealError::NotAKey)?);
         Self::from_bytes(bytes.as_slice().try_into().map_err(|_| SealError::NotAKey)?)
     }
 

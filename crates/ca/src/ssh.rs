@@ -201,6 +201,11 @@ pub fn accept_user_key(key: &PublicKey) -> Result<(), SignError> {
     }
 }
 
+/// The fingerprint of a public key, `SHA256:…`, as `ssh-keygen -l` shows it.
+pub fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
+}
+
 fn crypto(error: russh::keys::ssh_key::Error) -> SignError {
     SignError::Crypto(error.to_string())
 }

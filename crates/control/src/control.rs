@@ -45,6 +45,7 @@ impl std::fmt::Debug for Parts {
 pub struct Control {
     parts: Arc<Parts>,
     pub(crate) gauges: Arc<crate::http::Gauges>,
+    doors: Arc<crate::login::Doors>,
 }
 
 impl std::fmt::Debug for Control {
@@ -57,7 +58,8 @@ impl Control {
     /// A control plane of these parts.
     pub fn new(parts: Parts) -> Self {
         let gauges = Arc::new(crate::http::Gauges::new(parts.limits));
-        Self { parts: Arc::new(parts), gauges }
+        let doors = Arc::new(crate::login::Doors::new());
+        Self { parts: Arc::new(parts), gauges, doors }
     }
 
     /// The time now, by the daemon's clock.
@@ -115,17 +117,26 @@ impl Control {
         let routes = Routes::new(self);
         let routes = crate::ping::routes(routes);
         let routes = crate::audit::routes(routes);
+        let routes = crate::auth::routes(routes);
         let routes = crate::documents::routes(routes);
         let routes = crate::events::routes(routes);
+        let routes = crate::login::routes(routes);
         let routes = crate::recordings::routes(routes);
         let routes = crate::requests::routes(routes);
         let routes = crate::sessions::routes(routes);
+        let routes = crate::tokens::routes(routes);
+        let routes = crate::users::routes(routes);
         crate::openapi::routes(routes)
     }
 
     /// Every endpoint that has a handler.
     pub fn mounted(&self) -> Vec<&'static api::endpoints::Endpoint> {
         self.routes().mounted().to_vec()
+    }
+
+    /// What logins share in this process.
+    pub(crate) fn doors(&self) -> &crate::login::Doors {
+        &self.doors
     }
 
     /// Counts calls for the diagnostic address.

@@ -12,16 +12,20 @@
 //! daemon's; and any state of its own, so that several daemons can share one store.
 
 mod audit;
+pub mod auth;
 mod caller;
 mod control;
 mod documents;
 mod events;
 pub mod http;
+pub mod login;
 pub mod openapi;
 mod ping;
 mod recordings;
 pub mod requests;
 mod sessions;
+mod tokens;
+mod users;
 
 pub use caller::Caller;
 pub use control::{Clock, Control, Parts};

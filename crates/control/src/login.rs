@@ -28,16 +28,16 @@ mod tests;
 
 pub(crate) use credential::{credential_key, failures_key};
 pub(crate) use door::Doors;
-pub(crate) use handlers::routes;
+pub(crate) use handlers::{forget, routes};
 pub(crate) use issue::{How, Issue, issue};
-pub(crate) use logins::end_all;
+pub(crate) use logins::{end_all, forget_ended};
 pub use web::session_identity;
 
 use access::name::UserName;
-use api::{audit::NewEvent, problem::Problem};
+use api::problem::Problem;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Caller, Control, Failure};
+use crate::Failure;
 
 /// The one answer to every login that is refused.
 pub(crate) fn refused() -> Failure {
@@ -64,17 +64,6 @@ pub(crate) const MAX_BEARER: usize = 128;
 pub(crate) fn is_bearer(text: &str) -> bool {
     (32..=MAX_BEARER).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-}
-
-impl Control {
-    /// An event by `caller`, now.
-    pub(crate) fn event_by(&self, caller: &Caller, code: &'static str) -> NewEvent {
-        let event = NewEvent::new(code, self.now()).user(caller.name(self.cluster()));
-        match caller {
-            Caller::User(identity) => event.login(identity.login),
-            Caller::Admin { .. } | Caller::Anonymous { .. } => event,
-        }
-    }
 }
 
 /// A user name as the audit log may show it: what is no name at all could be a password, typed

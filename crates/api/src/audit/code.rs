@@ -48,6 +48,8 @@ pub const LOGIN_ENDED: &str = "login.ended";
 pub const USER_INVITED: &str = "user.invited";
 /// A user was made.
 pub const USER_CREATED: &str = "user.created";
+/// A user accepted an invite: password and second factor are set.
+pub const USER_ENROLLED: &str = "user.enrolled";
 /// A user was changed.
 pub const USER_UPDATED: &str = "user.updated";
 /// A user was removed.
@@ -127,6 +129,7 @@ pub const ALL: &[&str] = &[
     LOGIN_ENDED,
     USER_INVITED,
     USER_CREATED,
+    USER_ENROLLED,
     USER_UPDATED,
     USER_REMOVED,
     USER_RESET,

@@ -54,6 +54,22 @@ pub const ACCEPT: Endpoint = Endpoint::post(
 )
 .takes::<InviteAcceptance>()
 .answers::<LoginAnswer>();
+/// The page behind an invite link, for browsers.
+pub const INVITE_PAGE: Endpoint = Endpoint::get(
+    "/invite/{token}",
+    "showInvitePage",
+    "The page behind an invite link, for browsers",
+    Auth::Public,
+)
+.answers_bytes("text/html; charset=utf-8");
+/// The form of that page.
+pub const INVITE_FORM: Endpoint = Endpoint::post(
+    "/invite/{token}",
+    "sendInvitePage",
+    "The form of the invite page: `password`, `again` and `totp`, URL-encoded",
+    Auth::Public,
+)
+.answers_bytes("text/html; charset=utf-8");
 /// Who the caller is.
 pub const STATUS: Endpoint =
     Endpoint::get("/v1/status", "showStatus", "Say who the caller is and holds", Auth::User)
@@ -64,5 +80,17 @@ pub const MFA: Endpoint =
         .pages::<MfaView>();
 
 /// All of them.
-pub const ALL: &[Endpoint] =
-    &[LOGIN, LOGIN_WEB, LOGIN_TOKEN, LOGIN_LIST, LOGIN_END, LOGOUT, INVITE, ACCEPT, STATUS, MFA];
+pub const ALL: &[Endpoint] = &[
+    LOGIN,
+    LOGIN_WEB,
+    LOGIN_TOKEN,
+    LOGIN_LIST,
+    LOGIN_END,
+    LOGOUT,
+    INVITE,
+    ACCEPT,
+    INVITE_PAGE,
+    INVITE_FORM,
+    STATUS,
+    MFA,
+];

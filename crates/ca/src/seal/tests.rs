@@ -65,6 +65,12 @@ fn what_is_no_key_is_refused() {
 }
 
 #[test]
+fn a_key_reads_from_base64_and_from_hexadecimal() {
+    let base64 = SealKey::from_text("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n").unwrap();
+    assert_eq!(SealKey::from_text(&"01".repeat(32)).unwrap().id(), base64.id());
+}
+
+#[test]
 fn debug_says_which_key_and_not_what() {
     let key = SealKey::from_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
     assert_eq!(format!("{key:?}"), format!("SealKey({}, ***)", key.id()));

@@ -50,8 +50,7 @@ impl Credential {
         user: &UserName,
         entry: &Entry,
     ) -> Result<(Self, Revision), Failure> {
-        let json =
-            control.seal().open(&entry.value, &context(user)).map_err(Failure::internal)?;
+        let json = control.seal().open(&entry.value, &context(user)).map_err(Failure::internal)?;
         let credential = serde_json::from_slice(&json).map_err(Failure::internal)?;
         Ok((credential, entry.revision))
     }

@@ -56,7 +56,7 @@ impl Doors {
     }
 
     /// Whether `caller` may knock once more now.
-    pub(super) fn knock(&self, caller: &Caller, now: Timestamp) -> Result<(), Failure> {
+    pub(crate) fn knock(&self, caller: &Caller, now: Timestamp) -> Result<(), Failure> {
         match self.peers.take(&peer_key(caller), now) {
             true => Ok(()),
             false => Err(Problem::too_many().into()),
@@ -203,7 +203,7 @@ async fn look(
         (Ok(_), None) => (Reason::NoUser, None),
         (Err(reason), user) => (reason, user),
     };
-    let failed = fail(control, caller, &name, user.as_ref(), record.failures, reason, now)?;
+    let failed = fail(caller, &name, user.as_ref(), record.failures, reason, now)?;
     control.store().commit(failed).await?;
     Ok(Err(refused()))
 }
@@ -270,7 +270,6 @@ fn known(
 
 /// The commit that counts a failure and says so in the audit log.
 fn fail(
-    control: &Control,
     caller: &Caller,
     name: &str,
     user: Option<&UserName>,
@@ -278,18 +277,14 @@ fn fail(
     reason: Reason,
     now: Timestamp,
 ) -> Result<Commit, Failure> {
-    let event = |kind| {
-        NewEvent::new(kind, now).user(shown(name)).with("from", caller.name(control.cluster()))
-    };
+    let event = |kind| NewEvent::new(kind, now).user(shown(name)).with("from", caller.name());
     let commit = Commit::new().event(event(code::LOGIN_FAILED).with("reason", reason.as_str()));
     let Some(user) = user.filter(|_| reason.counts()) else { return Ok(commit) };
     let failures = failures.failed(now);
     let bytes = serde_json::to_vec(&failures).map_err(Failure::internal)?;
     let commit = commit.put(failures_key(user), bytes);
     Ok(match failures.until() {
-        Some(until) => {
-            commit.event(event(code::LOGIN_LOCKED).with("until", until.to_string()))
-        }
+        Some(until) => commit.event(event(code::LOGIN_LOCKED).with("until", until.to_string())),
         None => commit,
     })
 }

@@ -108,11 +108,7 @@ pub(crate) async fn withdraw(control: &Control, user: &UserName) -> Result<Commi
 ///
 /// # Errors
 /// [`gone`], whatever is wrong with it; 429 for who tries too often.
-pub(crate) async fn open(
-    control: &Control,
-    caller: &Caller,
-    token: &str,
-) -> Result<Open, Failure> {
+pub(crate) async fn open(control: &Control, caller: &Caller, token: &str) -> Result<Open, Failure> {
     control.doors().knock(caller, control.now())?;
     if !is_bearer(token) {
         return Err(gone());
@@ -172,7 +168,7 @@ impl Open {
         let enrolled = NewEvent::new(code::USER_ENROLLED, now)
             .user(user)
             .target(format!("user/{user}"))
-            .with("from", caller.name(control.cluster()));
+            .with("from", caller.name());
         // The user must still be there: removed meanwhile, the invite is worth nothing.
         let record = control.store().load(format!("/user/{user}")).await?.ok_or_else(gone)?;
         let commit = Commit::new()

@@ -114,7 +114,7 @@ impl Issue<'_> {
     ) -> Result<Commit, Failure> {
         let peer = match self.caller {
             Caller::Anonymous { peer } => peer.map(|peer| peer.to_string()),
-            Caller::Admin { .. } | Caller::User(_) => Some(self.caller.name(control.cluster())),
+            Caller::Admin { .. } | Caller::User(_) => Some(self.caller.name()),
         };
         let login = Login {
             login: identity.login.to_string(),
@@ -187,7 +187,7 @@ pub(crate) fn longest(policy: &Policy, user: &UserName) -> SignedDuration {
     let user = policy.user(user).cloned();
     let roles = user.iter().flat_map(|user| policy.base_roles(user));
     roles
-        .filter_map(|role| role.options.max_session_ttl)
+        .filter_map(|role| role.options().max_session_ttl)
         .min()
         .map_or(DEFAULT_LIFE, |most| most.min(LONGEST_LIFE))
 }

@@ -100,7 +100,8 @@ pub(crate) async fn end_all(
         for login in chunk {
             let id: LoginId = login.login.parse().map_err(Failure::internal)?;
             let key = super::issue::login_key(user, id);
-            commit = remove(commit.and(lock(control, caller, user, id, login.expires)?), &key, login);
+            commit =
+                remove(commit.and(lock(control, caller, user, id, login.expires)?), &key, login);
             last = last.max(login.expires);
         }
         let lease = lease(control, last).await?;
@@ -132,10 +133,8 @@ fn lock(
     let event = NewEvent::new(code::LOGIN_ENDED, control.now())
         .user(user)
         .login(id)
-        .with("by", caller.name(control.cluster()));
-    Ok(Commit::new()
-        .put(format!("/lock/{name}"), api::audit::canonical_json(&value))
-        .event(event))
+        .with("by", caller.name());
+    Ok(Commit::new().put(format!("/lock/{name}"), api::audit::canonical_json(&value)).event(event))
 }
 
 async fn lease(control: &Control, until: Timestamp) -> Result<LeaseId, Failure> {

@@ -98,7 +98,9 @@ pub(crate) fn objection(password: &str, user: &str) -> Option<String> {
         return Some(format!("has more than {MAX_BYTES} bytes"));
     }
     if password.chars().count() < MIN_CHARS {
-        return Some(format!("has fewer than {MIN_CHARS} characters; a few words in a row are good"));
+        return Some(format!(
+            "has fewer than {MIN_CHARS} characters; a few words in a row are good"
+        ));
     }
     let plain = |text: &str| text.to_lowercase();
     let (password, user) = (plain(password), plain(user));
@@ -144,9 +146,7 @@ mod tests {
         let stored = passwords.hash(own("correct horse battery")).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert_ne!(stored, passwords.hash(own("correct horse battery")).await.unwrap());
-        assert!(
-            passwords.check(own("correct horse battery"), Some(stored.clone())).await.unwrap()
-        );
+        assert!(passwords.check(own("correct horse battery"), Some(stored.clone())).await.unwrap());
         assert!(!passwords.check(own("correct horse batterz"), Some(stored)).await.unwrap());
         assert!(!passwords.check(own("anything"), None).await.unwrap());
         assert!(!passwords.check(own("anything"), Some("rubbish".to_owned())).await.unwrap());

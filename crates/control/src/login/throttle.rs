@@ -79,9 +79,10 @@ mod tests {
     fn tries_run_out_and_come_back() {
         let throttle = Throttle::new(RATE);
         let mut take = |seconds| throttle.take("a", now() + SignedDuration::from_secs(seconds));
-        assert_eq!([take(0), take(0), take(0), take(1), take(2), take(2)], [
-            true, true, false, false, true, false
-        ]);
+        assert_eq!(
+            [take(0), take(0), take(0), take(1), take(2), take(2)],
+            [true, true, false, false, true, false]
+        );
         assert!(throttle.take("b", now()));
     }
 

@@ -63,7 +63,9 @@ fn totp(secret: &[u8], user: &str, cluster: &str) -> Result<Totp, Failure> {
 #[cfg(test)]
 pub(crate) fn code(secret: &[u8], now: Timestamp) -> String {
     let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    totp(secret, "user", "cluster").map(|totp| totp.generate(seconds).to_string()).unwrap_or_default()
+    totp(secret, "user", "cluster")
+        .map(|totp| totp.generate(seconds).to_string())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -79,7 +81,8 @@ mod tests {
     fn the_rfcs_own_numbers_come_out() {
         // RFC 6238 appendix B, SHA-1, cut to six digits.
         let secret = b"12345678901234567890";
-        for (seconds, expected) in [(59, "287082"), (1_111_111_109, "081804"), (2_000_000_000, "279037")]
+        for (seconds, expected) in
+            [(59, "287082"), (1_111_111_109, "081804"), (2_000_000_000, "279037")]
         {
             assert_eq!(code(secret, at(seconds)), expected);
         }
@@ -111,7 +114,8 @@ mod tests {
         let code = code(&secret, now);
         let (head, tail) = code.split_at(3);
         assert!(matches!(step(&secret, &format!("{head} {tail}"), None, now), Step::New(_)));
-        for bad in ["", "0", "12345", "1234567", "abcdef", "１２３４５６", &"0".repeat(5000)] {
+        for bad in ["", "0", "12345", "1234567", "abcdef", "１２３４５６", &"0".repeat(5000)]
+        {
             if bad != code {
                 assert_eq!(step(&secret, bad, None, now), Step::Wrong, "{bad}");
             }
