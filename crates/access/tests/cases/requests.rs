@@ -13,7 +13,7 @@ mod world;
 use serde_json::Value;
 
 /// Decides a case, if its shape is one of these.
-pub fn run(case: &Value) -> Option<Result<(), String>> {
+pub(crate) fn run(case: &Value) -> Option<Result<(), String>> {
     let has = |key: &str| case.get(key).is_some();
     let request = |key: &str| case["request"].get(key).is_some();
     Some(match () {
@@ -32,7 +32,11 @@ pub fn run(case: &Value) -> Option<Result<(), String>> {
         () if has("data") && has("filter") => look::notes_filter(case),
         () if has("data") && has("update") => look::notes(case),
         () if has("filter") => look::bad_filter(case),
-        () if has("role") && !has("request") && case["expect"].get("error").is_some() && requestish(&case["role"]) => {
+        () if has("role")
+            && !has("request")
+            && case["expect"].get("error").is_some()
+            && requestish(&case["role"]) =>
+        {
             limits::role(case)
         }
         () if has("roles") && !has("request") && requestish_roles(case) => limits::roles(case),
@@ -41,7 +45,9 @@ pub fn run(case: &Value) -> Option<Result<(), String>> {
         () if request("dry_run") => limits::dry_run(case),
         () if has("local_cluster") && has("request") => limits::clusters(case),
         () if has("request") && !has("user") && !has("roles") => limits::draft(case),
-        () if has("request") && has("user") && has("roles") && case["roles"].is_object() => asking::filing(case),
+        () if has("request") && has("user") && has("roles") && case["roles"].is_object() => {
+            asking::filing(case)
+        }
         () if case["expect"] == "list is not offered" => story::not_offered(),
         () => return None,
     })
@@ -49,7 +55,9 @@ pub fn run(case: &Value) -> Option<Result<(), String>> {
 
 /// Whether a role is about requests; others are of the law of roles.
 fn requestish(role: &Value) -> bool {
-    ["allow", "deny"].iter().any(|side| role[side].get("request").is_some() || role[side].get("review_requests").is_some())
+    ["allow", "deny"].iter().any(|side| {
+        role[side].get("request").is_some() || role[side].get("review_requests").is_some()
+    })
 }
 
 fn requestish_roles(case: &Value) -> bool {

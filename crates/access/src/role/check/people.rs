@@ -147,7 +147,7 @@ fn request_of(
             if !duration.is_positive() || *duration > GRANT_MAX {
                 report.problem(
                     &format!("{path}.max_duration"),
-                    "is longer than nothing and at most 14d",
+                    "max_duration must be at most 14d, and longer than nothing",
                 );
             }
         }),

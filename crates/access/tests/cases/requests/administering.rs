@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Roles, a user, and one thing that user does.
-pub fn action(case: &Value) -> Result<(), String> {
+pub(crate) fn action(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "roles", "user", "existing", "action", "expect"])?;
     let mut world = World::new();
     for (name, document) in case["roles"].as_object().into_iter().flatten() {
@@ -44,11 +44,15 @@ pub fn action(case: &Value) -> Result<(), String> {
             same("state", Some(request.status(world.now).as_str()), expect["state"].as_str())?;
             match (request.approval(), expect.get("roles")) {
                 (_, None) => Ok(()),
-                (Some(approval), Some(roles)) => same("roles", World::shown(&approval.roles), texts(roles)),
+                (Some(approval), Some(roles)) => {
+                    same("roles", World::shown(&approval.roles), texts(roles))
+                }
                 (None, Some(_)) => Err("nothing was granted".into()),
             }
         }
-        (Ok(request), Some(error)) => Err(format!("is {:?}, must be refused: {error}", request.state())),
+        (Ok(request), Some(error)) => {
+            Err(format!("is {:?}, must be refused: {error}", request.state()))
+        }
         (Err(No::Law(refusal)), Some(error)) => refused(&refusal, error),
         (Err(No::Words(words)), Some(error)) if words.contains(error) => Ok(()),
         (Err(No::Law(refusal)), None) => Err(refusal.sentence()),
@@ -152,7 +156,9 @@ fn review(world: &mut World, case: &Value) -> Result<Request, No> {
     }
     let state: Result<Decision, _> = text(&review["state"]).parse();
     let command = match state.map_err(|error| No::Words(error.to_string()))? {
-        Decision::Approve => Command::Approve { reason: String::new(), assume_start: None, duration: None },
+        Decision::Approve => {
+            Command::Approve { reason: String::new(), assume_start: None, duration: None }
+        }
         Decision::Deny => Command::Deny { reason: String::new() },
     };
     world.decide(&mut request, &actor(case), command)?;
@@ -161,7 +167,8 @@ fn review(world: &mut World, case: &Value) -> Result<Request, No> {
 
 fn set_state(world: &mut World, case: &Value) -> Result<Request, No> {
     let set = &case["action"]["set_state"];
-    known(set, &["request_user", "request_roles", "state", "roles", "thresholds_need"]).map_err(No::Words)?;
+    known(set, &["request_user", "request_roles", "state", "roles", "thresholds_need"])
+        .map_err(No::Words)?;
     let asked = set.get("request_roles").map_or_else(|| vec!["dba".to_owned()], texts);
     let needed = set["thresholds_need"].as_u64().unwrap_or(1);
     let of = text(&set["request_user"]);
@@ -169,12 +176,15 @@ fn set_state(world: &mut World, case: &Value) -> Result<Request, No> {
     let command = Command::Override {
         decision: text(&set["state"]).parse().map_err(|error| No::Words(format!("{error}")))?,
         reason: String::new(),
-        roles: set.get("roles").map(|roles| texts(roles).iter().map(|role| role.parse().unwrap()).collect()),
+        roles: set
+            .get("roles")
+            .map(|roles| texts(roles).iter().map(|role| role.parse().unwrap()).collect()),
         assume_start: None,
         duration: None,
     };
     world.decide(&mut request, &actor(case), command)?;
-    let held: BTreeSet<_> = request.approval().map(|approval| approval.roles.iter().collect()).unwrap_or_default();
+    let held: BTreeSet<_> =
+        request.approval().map(|approval| approval.roles.iter().collect()).unwrap_or_default();
     assert!(held.iter().all(|role| asked.contains(&role.to_string())));
     Ok(request)
 }

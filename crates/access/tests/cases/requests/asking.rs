@@ -2,7 +2,7 @@
 
 use super::world::{World, duration, known, reaching_all, refused, same, text, texts, traits_of};
 use access::{
-    capability::{LoginCapabilities, Query, require_reason, requestable_roles},
+    capability::{LoginCapabilities, Query, requestable_roles, require_reason},
     request::{Draft, Refusal, Request},
     resource::ResourceId,
     role::Role,
@@ -12,17 +12,35 @@ use serde_json::{Value, json};
 const USER: &str = "u";
 
 /// Roles, a user, what there is to reach, and a request that is filed or refused.
-pub fn filing(case: &Value) -> Result<(), String> {
+pub(crate) fn filing(case: &Value) -> Result<(), String> {
     known(
         case,
-        &["id", "title", "note", "roles", "user", "request", "expect", "nodes", "inventory", "identity_left"],
+        &[
+            "id",
+            "title",
+            "note",
+            "roles",
+            "user",
+            "request",
+            "expect",
+            "nodes",
+            "inventory",
+            "identity_left",
+        ],
     )?;
     let (mut world, user) = world(case)?;
     let asked = &case["request"];
     known(
         asked,
         &[
-            "user", "roles", "resources", "login_hint", "reason", "max_duration", "reviewers", "pruned_roles",
+            "user",
+            "roles",
+            "resources",
+            "login_hint",
+            "reason",
+            "max_duration",
+            "reviewers",
+            "pruned_roles",
             "made_with_active_request_for",
         ],
     )?;
@@ -42,13 +60,22 @@ fn outcome(world: &mut World, user: &str, draft: Draft, case: &Value) -> Result<
     known(
         expect,
         &[
-            "error", "state", "roles", "roles_set", "system_annotations", "suggested_reviewers", "access", "session",
+            "error",
+            "state",
+            "roles",
+            "roles_set",
+            "system_annotations",
+            "suggested_reviewers",
+            "access",
+            "session",
             "pending",
         ],
     )?;
     let request = match (world.file(user, draft), expect["error"].as_str()) {
         (Ok(request), None) => request,
-        (Ok(request), Some(error)) => return Err(format!("is {:?}, must be refused: {error}", request.asked().roles)),
+        (Ok(request), Some(error)) => {
+            return Err(format!("is {:?}, must be refused: {error}", request.asked().roles));
+        }
         (Err(refusal), Some(error)) => return refused(&refusal, error),
         (Err(refusal), None) => return Err(refusal.sentence()),
     };
@@ -65,10 +92,18 @@ fn outcome(world: &mut World, user: &str, draft: Draft, case: &Value) -> Result<
         same("roles", &roles, &must)?;
     }
     if expect.get("system_annotations").is_some() {
-        same("annotations", &request.asked().annotations, &traits_of(&expect["system_annotations"]))?;
+        same(
+            "annotations",
+            &request.asked().annotations,
+            &traits_of(&expect["system_annotations"]),
+        )?;
     }
     if expect.get("suggested_reviewers").is_some() {
-        same("suggested", &request.asked().suggested_reviewers, &texts(&expect["suggested_reviewers"]))?;
+        same(
+            "suggested",
+            &request.asked().suggested_reviewers,
+            &texts(&expect["suggested_reviewers"]),
+        )?;
     }
     lengths(world, &request, case)
 }
@@ -90,15 +125,28 @@ fn lengths(world: &World, request: &Request, case: &Value) -> Result<(), String>
 
 /// The same request without a reason, with white space, and with one.
 fn reasons(world: &mut World, user: &str, draft: Draft, expect: &Value) -> Result<(), String> {
-    known(expect, &["without_reason", "whitespace_reason", "with_reason", "capabilities.require_reason"])?;
-    let check = |what: &str, filed: Result<Request, Refusal>, must: &Value| match (filed, must["error"].as_str()) {
+    known(
+        expect,
+        &["without_reason", "whitespace_reason", "with_reason", "capabilities.require_reason"],
+    )?;
+    let check = |what: &str, filed: Result<Request, Refusal>, must: &Value| match (
+        filed,
+        must["error"].as_str(),
+    ) {
         (Ok(_), None) if *must == json!("ok") => Ok(()),
         (Err(refusal), Some(error)) => refused(&refusal, error),
-        (filed, _) => Err(format!("{what}: {:?}, must be {must}", filed.map(|request| request.asked().roles.clone()))),
+        (filed, _) => Err(format!(
+            "{what}: {:?}, must be {must}",
+            filed.map(|request| request.asked().roles.clone())
+        )),
     };
     let with = |reason: &str| Draft { reason: reason.to_owned(), ..draft.clone() };
     check("without", world.file(user, with("")), &expect["without_reason"])?;
-    same("whitespace_reason", expect["whitespace_reason"].as_str(), Some("same as without_reason"))?;
+    same(
+        "whitespace_reason",
+        expect["whitespace_reason"].as_str(),
+        Some("same as without_reason"),
+    )?;
     check("white space", world.file(user, with(" \t\n\u{a0}")), &expect["without_reason"])?;
     let filed = world.file(user, with("ticket 42"));
     let roles = filed.as_ref().map(|request| request.asked().roles.clone()).unwrap_or_default();
@@ -107,7 +155,7 @@ fn reasons(world: &mut World, user: &str, draft: Draft, expect: &Value) -> Resul
     same("require_reason", Some(needed), expect["capabilities.require_reason"].as_bool())
 }
 
-pub fn draft(asked: &Value) -> Draft {
+pub(crate) fn draft(asked: &Value) -> Draft {
     Draft {
         roles: texts(&asked["roles"]),
         resources: resources(&asked["resources"]),
@@ -120,7 +168,10 @@ pub fn draft(asked: &Value) -> Draft {
 }
 
 fn resources(value: &Value) -> Vec<ResourceId> {
-    texts(value).iter().map(|id| id.parse().unwrap_or_else(|error| panic!("{id}: {error}"))).collect()
+    texts(value)
+        .iter()
+        .map(|id| id.parse().unwrap_or_else(|error| panic!("{id}: {error}")))
+        .collect()
 }
 
 /// The roles, the user, and what there is to reach.
@@ -133,7 +184,11 @@ fn world(case: &Value) -> Result<(World, String), String> {
     known(&case["user"], &["name", "roles", "traits"])?;
     let user = case["user"]["name"].as_str().unwrap_or(USER).to_owned();
     let held = texts(&case["user"]["roles"]);
-    world.user(&user, &held.iter().map(String::as_str).collect::<Vec<_>>(), &case["user"]["traits"]);
+    world.user(
+        &user,
+        &held.iter().map(String::as_str).collect::<Vec<_>>(),
+        &case["user"]["traits"],
+    );
     let asked = &case["request"];
     // A case that describes no role but those held names what is asked for in passing: it is there.
     if documents.keys().all(|name| held.contains(name)) {
@@ -173,10 +228,16 @@ fn stock(world: &mut World, case: &Value) {
 }
 
 /// Which roles somebody may ask for, if they ask about some resources.
-pub fn query(case: &Value) -> Result<(), String> {
-    known(case, &["id", "title", "note", "roles", "user", "nodes", "inventory", "query", "expect"])?;
+pub(crate) fn query(case: &Value) -> Result<(), String> {
+    known(
+        case,
+        &["id", "title", "note", "roles", "user", "nodes", "inventory", "query", "expect"],
+    )?;
     let asked = &case["query"];
-    known(asked, &["requestable_roles", "resources", "filter_by_resource", "identity_allowed_resources"])?;
+    known(
+        asked,
+        &["requestable_roles", "resources", "filter_by_resource", "identity_allowed_resources"],
+    )?;
     known(&case["expect"], &["requestable_roles_set"])?;
     let (mut world, user) = world(case)?;
     let resources = resources(&asked["resources"]);
@@ -196,7 +257,7 @@ pub fn query(case: &Value) -> Result<(), String> {
 }
 
 /// What the options of some roles say about requests at login.
-pub fn login(case: &Value) -> Result<(), String> {
+pub(crate) fn login(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "role_options", "expect_capabilities"])?;
     let roles: Vec<Role> = case["role_options"]
         .as_array()

@@ -2,24 +2,26 @@
 
 use super::world::{duration, known, role_of, text, texts};
 use access::role::{
-    Role,
-    RoleSpec,
+    Role, RoleSpec,
     spec::{
-        ClaimSpec, ConditionsSpec, KindSpec, KubeResourceSpec, LabelsSpec, RequestSpec, ReviewSpec, RuleSpec,
-        ThresholdSpec, PartSpec,
+        ClaimSpec, ConditionsSpec, KindSpec, KubeResourceSpec, LabelsSpec, PartSpec, RequestSpec,
+        ReviewSpec, RuleSpec, ThresholdSpec,
     },
 };
 use serde_json::Value;
 
-pub fn role(name: &str, document: &Value) -> Result<Role, String> {
+pub(crate) fn role(name: &str, document: &Value) -> Result<Role, String> {
     let mut spec = RoleSpec { name: name.to_owned(), ..RoleSpec::default() };
     if !document.is_null() {
         known(document, &["options", "allow", "deny"])?;
     }
     if let Some(options) = document.get("options") {
         known(options, &["request_access", "request_prompt"])?;
-        spec.options.request_access =
-            options["request_access"].as_str().map(str::parse).transpose().map_err(|e| format!("{e}"))?;
+        spec.options.request_access = options["request_access"]
+            .as_str()
+            .map(str::parse)
+            .transpose()
+            .map_err(|e| format!("{e}"))?;
         spec.options.request_prompt = options["request_prompt"].as_str().map(str::to_owned);
     }
     spec.allow = conditions(&document["allow"])?;
@@ -107,12 +109,19 @@ fn threshold(value: &Value) -> Result<ThresholdSpec, String> {
 
 fn claim(value: &Value) -> Result<ClaimSpec, String> {
     known(value, &["claim", "value", "roles"])?;
-    Ok(ClaimSpec { claim: text(&value["claim"]), value: text(&value["value"]), roles: texts(&value["roles"]) })
+    Ok(ClaimSpec {
+        claim: text(&value["claim"]),
+        value: text(&value["value"]),
+        roles: texts(&value["roles"]),
+    })
 }
 
 fn kind(value: &Value) -> Result<KindSpec, String> {
     known(value, &["kind", "api_group"])?;
-    Ok(KindSpec { kind: text(&value["kind"]), api_group: value["api_group"].as_str().map(str::to_owned) })
+    Ok(KindSpec {
+        kind: text(&value["kind"]),
+        api_group: value["api_group"].as_str().map(str::to_owned),
+    })
 }
 
 fn kube(value: &Value) -> Result<KubeResourceSpec, String> {
@@ -127,7 +136,12 @@ fn kube(value: &Value) -> Result<KubeResourceSpec, String> {
 }
 
 fn labels(value: &Value) -> LabelsSpec {
-    value.as_object().into_iter().flatten().map(|(key, values)| (key.clone(), texts(values))).collect()
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, values)| (key.clone(), texts(values)))
+        .collect()
 }
 
 fn each<T>(value: &Value, read: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<T>, String> {

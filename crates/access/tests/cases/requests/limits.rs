@@ -5,19 +5,24 @@ use access::request::{Command, Draft};
 use serde_json::Value;
 
 /// A request of someone who may ask for anything.
-pub fn draft(case: &Value) -> Result<(), String> {
+pub(crate) fn draft(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "request", "expect"])?;
     let asked = &case["request"];
     known(asked, &["max_duration", "reason_len", "resources", "reason", "roles"])?;
     let mut world = World::where_u_may_ask(&Value::Null);
     world.role("dba", &Value::Null)?;
     let resources: Vec<String> = match &asked["resources"] {
-        Value::Number(count) => (0..count.as_u64().unwrap()).map(|n| format!("/local/node/n{n}")).collect(),
+        Value::Number(count) => {
+            (0..count.as_u64().unwrap()).map(|n| format!("/local/node/n{n}")).collect()
+        }
         named => texts(named),
     };
     let mut draft = Draft {
         resources: resources.iter().map(|id| id.parse().unwrap()).collect(),
-        reason: asked["reason_len"].as_u64().map(|len| "r".repeat(len.try_into().unwrap())).unwrap_or_default(),
+        reason: asked["reason_len"]
+            .as_u64()
+            .map(|len| "r".repeat(len.try_into().unwrap()))
+            .unwrap_or_default(),
         duration: asked["max_duration"].as_str().map(duration),
         ..Draft::default()
     };
@@ -35,14 +40,15 @@ pub fn draft(case: &Value) -> Result<(), String> {
         (Err(refusal), Some(error)) => refused(&refusal, error),
         (Err(refusal), None) => Err(refusal.sentence()),
         (Ok(request), None) => {
-            let is: Vec<String> = request.asked().resources.iter().map(ToString::to_string).collect();
+            let is: Vec<String> =
+                request.asked().resources.iter().map(ToString::to_string).collect();
             same("resources", is, texts(&case["expect"]["resources"]))
         }
     }
 }
 
 /// A request for what is in another cluster.
-pub fn clusters(case: &Value) -> Result<(), String> {
+pub(crate) fn clusters(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "local_cluster", "leaf_clusters", "request", "expect"])?;
     known(&case["request"], &["resources"])?;
     let mut world = World::of_cluster(&text(&case["local_cluster"]));
@@ -64,16 +70,17 @@ pub fn clusters(case: &Value) -> Result<(), String> {
 }
 
 /// A role that must not get in.
-pub fn role(case: &Value) -> Result<(), String> {
+pub(crate) fn role(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "role", "expect"])?;
     rejected(super::look::role("r", &case["role"]), &case["expect"])
 }
 
 /// Roles of which one must not get in.
-pub fn roles(case: &Value) -> Result<(), String> {
+pub(crate) fn roles(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "roles", "expect"])?;
     let roles = case["roles"].as_object().into_iter().flatten();
-    let all: Result<Vec<_>, _> = roles.map(|(name, document)| super::look::role(name, document)).collect();
+    let all: Result<Vec<_>, _> =
+        roles.map(|(name, document)| super::look::role(name, document)).collect();
     rejected(all, &case["expect"])
 }
 
@@ -88,7 +95,7 @@ fn rejected<T>(role: Result<T, String>, expect: &Value) -> Result<(), String> {
 }
 
 /// A review that is too long.
-pub fn review(case: &Value) -> Result<(), String> {
+pub(crate) fn review(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "review", "expect"])?;
     known(&case["review"], &["reason_len"])?;
     known(&case["expect"], &["error"])?;
@@ -106,7 +113,7 @@ pub fn review(case: &Value) -> Result<(), String> {
 }
 
 /// A review by someone who was not suggested.
-pub fn anyone(case: &Value) -> Result<(), String> {
+pub(crate) fn anyone(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "request", "review_by", "expect"])?;
     known(&case["request"], &["reviewers"])?;
     same("review_by", case["review_by"].as_str(), Some("someone else with review_requests"))?;
@@ -124,7 +131,7 @@ pub fn anyone(case: &Value) -> Result<(), String> {
 }
 
 /// A request that is only tried: everything is calculated, nothing is kept.
-pub fn dry_run(case: &Value) -> Result<(), String> {
+pub(crate) fn dry_run(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "request", "expect"])?;
     known(&case["request"], &["dry_run", "roles"])?;
     let expect = &case["expect"];
@@ -144,9 +151,15 @@ pub fn dry_run(case: &Value) -> Result<(), String> {
         .map_err(|refusal| refusal.sentence())?;
     same("stored", Some(world.policy.request(id).is_some()), expect["stored"].as_bool())?;
     same("audit", expect["audit"].as_str(), Some("none"))?;
-    let access::request::Event::Requested(asked) = event else { return Err(format!("is {event:?}")) };
+    let access::request::Event::Requested(asked) = event else {
+        return Err(format!("is {event:?}"));
+    };
     same("roles", World::shown(&asked.roles), texts(&expect["returned"]["roles"]))?;
-    same("thresholds", asked.terms.iter().map(|term| term.thresholds[0].approve).collect(), vec![2])?;
+    same(
+        "thresholds",
+        asked.terms.iter().map(|term| term.thresholds[0].approve).collect(),
+        vec![2],
+    )?;
     same("duration", asked.duration, duration("8h"))?;
     same("suggested", asked.suggested_reviewers, vec!["someone".to_owned()])
 }

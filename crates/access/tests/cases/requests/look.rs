@@ -10,18 +10,19 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A role as its document has it.
-pub fn role(name: &str, document: &Value) -> Result<Role, String> {
+pub(crate) fn role(name: &str, document: &Value) -> Result<Role, String> {
     super::document::role(name, document)
 }
 
 /// An expression of a threshold or reviewer, and what it says of some values.
-pub fn expression(case: &Value) -> Result<(), String> {
+pub(crate) fn expression(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "context", "expression", "expect"])?;
     let context = &case["context"];
     known(context, &["reviewer", "review", "request"])?;
     let must = case["expect"].as_bool().ok_or("expect is neither true nor false")?;
     let list = |value: &Value| texts(value);
-    let (roles, reviewer_roles) = (list(&context["request"]["roles"]), list(&context["reviewer"]["roles"]));
+    let (roles, reviewer_roles) =
+        (list(&context["request"]["roles"]), list(&context["reviewer"]["roles"]));
     let annotations = traits_of(&context["request"]["system_annotations"]);
     let traits = traits_of(&context["reviewer"]["traits"]);
     let noted = traits_of(&context["review"]["annotations"]);
@@ -33,12 +34,13 @@ pub fn expression(case: &Value) -> Result<(), String> {
         .lists(Field::ReviewerTraits, &traits)
         .text(Field::ReviewReason, context["review"]["reason"].as_str().unwrap_or_default())
         .lists(Field::ReviewAnnotations, &noted);
-    let expression = Expr::parse(&text(&case["expression"]), Scope::Review).map_err(|error| error.to_string())?;
+    let expression = Expr::parse(&text(&case["expression"]), Scope::Review)
+        .map_err(|error| error.to_string())?;
     same("it", expression.holds(&values), must)
 }
 
 /// An expression that must not get into a role.
-pub fn broken_expression(case: &Value) -> Result<(), String> {
+pub(crate) fn broken_expression(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "expression", "expect"])?;
     match Expr::parse(&text(&case["expression"]), Scope::Review) {
         Ok(expression) => Err(format!("`{expression}` got in")),
@@ -47,7 +49,7 @@ pub fn broken_expression(case: &Value) -> Result<(), String> {
 }
 
 /// Which of some requests a filter finds.
-pub fn filter(case: &Value) -> Result<(), String> {
+pub(crate) fn filter(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "requests", "filter", "expect"])?;
     known(&case["expect"], &["matches"])?;
     let mut world = World::new();
@@ -59,7 +61,8 @@ pub fn filter(case: &Value) -> Result<(), String> {
         let user = text(&request["user"]);
         world.user(&user, &["asker"], &Value::Null);
         let draft = Draft { roles: vec!["dba".into()], ..Draft::default() };
-        filed.insert(label.clone(), world.file(&user, draft).map_err(|refusal| refusal.sentence())?);
+        filed
+            .insert(label.clone(), world.file(&user, draft).map_err(|refusal| refusal.sentence())?);
     }
     let pairs: Vec<(String, String)> = case["filter"]
         .as_object()
@@ -82,11 +85,15 @@ pub fn filter(case: &Value) -> Result<(), String> {
 }
 
 /// A filter that means nothing.
-pub fn bad_filter(case: &Value) -> Result<(), String> {
+pub(crate) fn bad_filter(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "filter", "expect"])?;
     known(&case["expect"], &["error"])?;
-    let pairs: Vec<(String, String)> =
-        case["filter"].as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect();
+    let pairs: Vec<(String, String)> = case["filter"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), text(value)))
+        .collect();
     let error = text(&case["expect"]["error"]);
     match Find::from_pairs(pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
         Ok(find) => Err(format!("is {find:?}")),
@@ -96,12 +103,13 @@ pub fn bad_filter(case: &Value) -> Result<(), String> {
 }
 
 /// A change of notes, if they are what it expects.
-pub fn notes(case: &Value) -> Result<(), String> {
+pub(crate) fn notes(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "data", "update", "expect"])?;
     known(&case["update"], &["set", "expect"])?;
     known(&case["expect"], &["data", "error"])?;
     let mut notes: Notes = map(&case["data"]).into_iter().collect();
-    let change = NotesChange { expect: map(&case["update"]["expect"]), set: map(&case["update"]["set"]) };
+    let change =
+        NotesChange { expect: map(&case["update"]["expect"]), set: map(&case["update"]["set"]) };
     match (notes.changed(change), case["expect"]["error"].as_str()) {
         (Ok(next), None) => notes = next,
         (Ok(next), Some(_)) => return Err(format!("is {next:?}")),
@@ -112,7 +120,7 @@ pub fn notes(case: &Value) -> Result<(), String> {
 }
 
 /// Whether a notifier has kept anything beside a request.
-pub fn notes_filter(case: &Value) -> Result<(), String> {
+pub(crate) fn notes_filter(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "data", "filter", "expect"])?;
     known(&case["filter"], &["resource", "plugin"])?;
     known(&case["expect"], &["match"])?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// Roles, users, one request, and reviews with what must come of each.
-pub fn steps(case: &Value) -> Result<(), String> {
+pub(crate) fn steps(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "roles", "users", "request", "steps"])?;
     known(&case["request"], &["user", "roles", "reason", "pending_ttl"])?;
     let mut world = World::new();
@@ -27,9 +27,11 @@ pub fn steps(case: &Value) -> Result<(), String> {
         pending_ttl: asked["pending_ttl"].as_str().map(duration),
         ..Draft::default()
     };
-    let mut request = world.file(&text(&asked["user"]), draft).map_err(|refusal| refusal.sentence())?;
+    let mut request =
+        world.file(&text(&asked["user"]), draft).map_err(|refusal| refusal.sentence())?;
     for (number, step) in case["steps"].as_array().into_iter().flatten().enumerate() {
-        self::step(&mut world, &mut request, step).map_err(|why| format!("step {number}: {why}"))?;
+        self::step(&mut world, &mut request, step)
+            .map_err(|why| format!("step {number}: {why}"))?;
     }
     Ok(())
 }
@@ -47,7 +49,9 @@ fn step(world: &mut World, request: &mut Request, step: &Value) -> Result<(), St
     }
     let before = request.clone();
     match (world.decide(request, &actor, command), expect["error"].as_str()) {
-        (Ok(_), None) if expect["can_review"] == false => return Err("reviewed without the right to".into()),
+        (Ok(_), None) if expect["can_review"] == false => {
+            return Err("reviewed without the right to".into());
+        }
         (Ok(_), None) => {}
         (Ok(event), Some(error)) => return Err(format!("is {event:?}, must be refused: {error}")),
         (Err(refusal), Some(error)) => refused(&refusal, error)?,
@@ -86,12 +90,13 @@ fn command(world: &World, request: &Request, review: &Value) -> Result<Command, 
 
 /// `now+8h`, `+8h`.
 fn start(world: &World, text: &str) -> Timestamp {
-    let length = text.trim_start_matches("now").strip_prefix('+').unwrap_or_else(|| panic!("time {text}"));
+    let length =
+        text.trim_start_matches("now").strip_prefix('+').unwrap_or_else(|| panic!("time {text}"));
     world.now.checked_add(duration(length)).unwrap()
 }
 
 /// Reviewers who move the start, one after the other.
-pub fn moved_start(case: &Value) -> Result<(), String> {
+pub(crate) fn moved_start(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "thresholds", "request", "steps", "expect"])?;
     known(&case["request"], &["assume_start", "access"])?;
     known(&case["expect"], &["state", "assume_start"])?;

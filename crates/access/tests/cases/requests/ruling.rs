@@ -15,8 +15,11 @@ use jiff::{
 use serde_json::Value;
 
 /// Rules, a request, and what comes of it.
-pub fn rules(case: &Value) -> Result<(), String> {
-    known(case, &["id", "title", "note", "rules", "thresholds", "user", "resources", "request", "expect"])?;
+pub(crate) fn rules(case: &Value) -> Result<(), String> {
+    known(
+        case,
+        &["id", "title", "note", "rules", "thresholds", "user", "resources", "request", "expect"],
+    )?;
     let asked = &case["request"];
     known(asked, &["roles", "resources", "created"])?;
     known(&case["expect"], &["state", "reviewer", "reviews"])?;
@@ -38,13 +41,17 @@ pub fn rules(case: &Value) -> Result<(), String> {
     if let Some(created) = asked["created"].as_str() {
         world.now = moment(created);
     }
-    let mut request = world.file("u", super::asking::draft(asked)).map_err(|refusal| refusal.sentence())?;
+    let mut request =
+        world.file("u", super::asking::draft(asked)).map_err(|refusal| refusal.sentence())?;
     let events = rule::review(&world.policy, &mut request, world.now);
     same("events", events.len(), request.reviews().len())?;
     same("state", Some(request.status(world.now).as_str()), case["expect"]["state"].as_str())?;
     if let Some(reviewer) = case["expect"]["reviewer"].as_str() {
         same("reviewer", reviewer, "system bot")?;
-        let by = request.reviews().iter().all(|review| matches!(review.by, Author::Program(Program::Rule(_))));
+        let by = request
+            .reviews()
+            .iter()
+            .all(|review| matches!(review.by, Author::Program(Program::Rule(_))));
         same("a bot reviewed", by && !request.reviews().is_empty(), true)?;
     }
     match case["expect"]["reviews"].as_u64() {
@@ -67,13 +74,14 @@ fn rule(name: &str, document: &Value) -> Result<Rule, String> {
             Shift::parse(&text(&shift["weekday"]), &text(&shift["start"]), &text(&shift["end"]))
         });
         let shifts = shifts.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        let schedule =
-            Schedule::new(&text(&schedule["time"]["timezone"]), shifts).map_err(|error| error.to_string())?;
+        let schedule = Schedule::new(&text(&schedule["time"]["timezone"]), shifts)
+            .map_err(|error| error.to_string())?;
         schedules.insert(name.as_str().into(), schedule);
     }
     Ok(Rule {
         name: name.parse().unwrap(),
-        condition: Expr::parse(&text(&document["condition"]), Rule::SCOPE).map_err(|error| error.to_string())?,
+        condition: Expr::parse(&text(&document["condition"]), Rule::SCOPE)
+            .map_err(|error| error.to_string())?,
         schedules,
         decision: Some(text(&automatic["decision"]).parse().map_err(|error| format!("{error}"))?),
         notification: None,
@@ -101,7 +109,7 @@ fn moment(text: &str) -> jiff::Timestamp {
 }
 
 /// What the house says of somebody who is on call, or is not.
-pub fn on_call(case: &Value) -> Result<(), String> {
+pub(crate) fn on_call(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "annotations", "pagerduty", "request", "expect"])?;
     let asked = &case["request"];
     known(asked, &["user", "roles"])?;
@@ -127,7 +135,11 @@ pub fn on_call(case: &Value) -> Result<(), String> {
     } else {
         known(&expect["review"], &["state", "reason"])?;
         same("review", expect["review"]["state"].as_str(), Some("APPROVED"))?;
-        same("reason", expect["review"]["reason"].as_str(), Some("mentions the user, e-mail and service names"))?;
+        same(
+            "reason",
+            expect["review"]["reason"].as_str(),
+            Some("mentions the user, e-mail and service names"),
+        )?;
         let reason = is.review.clone().ok_or("gave no review")?;
         for word in [&user, &text(&facts["service"])] {
             same("the reason names it", reason.contains(word.as_str()), true)?;
@@ -158,7 +170,8 @@ fn filed(user: &str, asked: &Value, review: Option<String>) -> Result<String, St
     let mut request: Request = world.file(user, draft).map_err(|refusal| refusal.sentence())?;
     if let Some(reason) = review {
         let house = access::request::Actor::program(Program::OnCall("pagerduty".parse().unwrap()));
-        let approve = access::request::Command::Approve { reason, assume_start: None, duration: None };
+        let approve =
+            access::request::Command::Approve { reason, assume_start: None, duration: None };
         world.decide(&mut request, &house, approve).map_err(|refusal| refusal.sentence())?;
     }
     Ok(request.status(world.now).as_str().to_owned())

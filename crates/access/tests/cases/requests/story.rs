@@ -11,7 +11,7 @@ use access::{
 use serde_json::{Value, json};
 
 /// Steps in sentences, with what must come of them.
-pub fn told(case: &Value) -> Result<(), String> {
+pub(crate) fn told(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "steps", "expect"])?;
     let steps = texts(&case["steps"]);
     if case["expect"].is_array() {
@@ -32,9 +32,12 @@ fn locked(steps: &[String], expect: &[String]) -> Result<(), String> {
     for (step, must) in steps.iter().zip(expect) {
         match step.as_str() {
             "approve" => {
-                let approve = Command::Approve { reason: String::new(), assume_start: None, duration: None };
+                let approve =
+                    Command::Approve { reason: String::new(), assume_start: None, duration: None };
                 let actor = world.actor(STAND_BY);
-                world.decide(&mut request, &actor, approve).map_err(|refusal| refusal.sentence())?;
+                world
+                    .decide(&mut request, &actor, approve)
+                    .map_err(|refusal| refusal.sentence())?;
             }
             // Nobody assumes a grant here, it simply holds; and no command deletes a request: history stays.
             "user assumes" | "admin deletes request" => {}
@@ -59,8 +62,8 @@ fn locked(steps: &[String], expect: &[String]) -> Result<(), String> {
                     .replace("<id>", &request.id().to_string());
                 let denial = decided.err().ok_or_else(|| format!("{step}: still permitted"))?;
                 same("code", denial.code(), DenialCode::Locked)?;
-                same("detail", denial.detail().contains(&sentence), true)
-                    .map_err(|_| format!("`{}` does not say `{sentence}`", denial.detail()))?;
+                same("detail", denial.sentence().contains(&sentence), true)
+                    .map_err(|_| format!("`{}` does not say `{sentence}`", denial.sentence()))?;
             }
         }
     }
@@ -74,7 +77,8 @@ fn promoted(steps: &[String], expect: &Value) -> Result<(), String> {
     for step in steps {
         if let Some(resource) = step.strip_prefix("request with resources ") {
             world.let_u_ask(&Value::Null);
-            let id: access::resource::ResourceId = resource.parse().map_err(|error| format!("{error}"))?;
+            let id: access::resource::ResourceId =
+                resource.parse().map_err(|error| format!("{error}"))?;
             world.target(id.target_id().kind.as_str(), id.name().as_str(), &Value::Null);
             let draft = Draft { resources: vec![id], ..Draft::default() };
             request = Some(world.file("u", draft).map_err(|refusal| refusal.sentence())?);
@@ -88,7 +92,9 @@ fn promoted(steps: &[String], expect: &Value) -> Result<(), String> {
             let reason = String::new();
             let actor = world.actor(STAND_BY);
             match world.decide(request, &actor, Command::Promote { list, reason }) {
-                Ok(access::request::Event::Promoted(_, list)) => member = format!("member of {list}"),
+                Ok(access::request::Event::Promoted(_, list)) => {
+                    member = format!("member of {list}")
+                }
                 Ok(event) => return Err(format!("is {event:?}")),
                 Err(refusal) => return Err(refusal.sentence()),
             }
@@ -104,11 +110,14 @@ fn promoted(steps: &[String], expect: &Value) -> Result<(), String> {
 }
 
 /// A list that grants less than what was asked for.
-pub fn not_offered() -> Result<(), String> {
+pub(crate) fn not_offered() -> Result<(), String> {
     let mut world = World::where_u_may_ask(&Value::Null);
     world.target("node", "a", &json!({"env": "dev"}));
     world.target("node", "b", &json!({"env": "prod"}));
-    world.role("dev-only", &json!({"allow": {"node_labels": {"env": ["dev"]}, "logins": ["root"]}}))?;
+    world.role(
+        "dev-only",
+        &json!({"allow": {"node_labels": {"env": ["dev"]}, "logins": ["root"]}}),
+    )?;
     let resources = vec!["/local/node/a".parse().unwrap(), "/local/node/b".parse().unwrap()];
     let draft = Draft { resources, ..Draft::default() };
     let mut request = world.file("u", draft).map_err(|refusal| refusal.sentence())?;
@@ -118,7 +127,8 @@ pub fn not_offered() -> Result<(), String> {
         grants: [role.parse().unwrap()].into(),
     };
     let lists = [list("less", "dev-only"), list("enough", "anything")];
-    let names: Vec<&str> = offered(&world.policy, &request, &lists).map(|list| &*list.name).collect();
+    let names: Vec<&str> =
+        offered(&world.policy, &request, &lists).map(|list| &*list.name).collect();
     same("offered", names, vec!["enough"])?;
     let [less, _] = lists;
     let promote = Command::Promote { list: less, reason: String::new() };
@@ -127,7 +137,7 @@ pub fn not_offered() -> Result<(), String> {
 }
 
 /// Grants of several requests at once: each keeps its own confinement.
-pub fn assumed(case: &Value) -> Result<(), String> {
+pub(crate) fn assumed(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "roles", "user", "request", "inventory", "expect"])?;
     known(&case["request"], &["assume"])?;
     let mut world = World::new();
@@ -137,7 +147,11 @@ pub fn assumed(case: &Value) -> Result<(), String> {
     known(&case["user"], &["name", "roles"])?;
     let user = text(&case["user"]["name"]);
     let traits = json!({"logins": ["ops"]});
-    world.user(&user, &texts(&case["user"]["roles"]).iter().map(String::as_str).collect::<Vec<_>>(), &traits);
+    world.user(
+        &user,
+        &texts(&case["user"]["roles"]).iter().map(String::as_str).collect::<Vec<_>>(),
+        &traits,
+    );
     let mut nodes = Vec::new();
     for (id, labels) in case["inventory"].as_object().into_iter().flatten() {
         let (kind, name) = id.split_once('/').unwrap();
@@ -148,7 +162,10 @@ pub fn assumed(case: &Value) -> Result<(), String> {
     }
     for sentence in texts(&case["request"]["assume"]) {
         // `request-1 (resources: node/a1 via host-admin)`, `request-2 (role: host-any)`
-        let inside = sentence.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).ok_or("no (…)")?;
+        let inside = sentence
+            .split_once('(')
+            .and_then(|(_, rest)| rest.strip_suffix(')'))
+            .ok_or("no (…)")?;
         if let Some(role) = inside.strip_prefix("role: ") {
             world.assume(&user, &[role], &[]);
         } else if let Some((resource, role)) =
@@ -160,7 +177,8 @@ pub fn assumed(case: &Value) -> Result<(), String> {
         }
     }
     for (sentence, must) in case["expect"].as_object().into_iter().flatten() {
-        let (role, at) = sentence.split_once(" roles outside node/").ok_or_else(|| format!("`{sentence}`?"))?;
+        let (role, at) =
+            sentence.split_once(" roles outside node/").ok_or_else(|| format!("`{sentence}`?"))?;
         same("role", role, "host-admin")?;
         same("must", must.as_str(), Some("denied"))?;
         // `root` is what this role gives and the other does not.

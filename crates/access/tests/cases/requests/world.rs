@@ -15,20 +15,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 
-pub const STAND_BY: &str = "stand-by";
+pub(crate) const STAND_BY: &str = "stand-by";
 
-pub struct World {
-    pub policy: Policy,
-    pub now: Timestamp,
+pub(crate) struct World {
+    pub(crate) policy: Policy,
+    pub(crate) now: Timestamp,
     next: u64,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of_cluster("local")
     }
 
-    pub fn of_cluster(cluster: &str) -> Self {
+    pub(crate) fn of_cluster(cluster: &str) -> Self {
         let policy = Policy::new(cluster.parse().unwrap());
         let mut world = Self { policy, now: "2026-03-02T12:00:00Z".parse().unwrap(), next: 1 };
         let role = json!({"allow": {
@@ -41,13 +41,13 @@ impl World {
     }
 
     /// A world in which `u` may ask for anything, under these thresholds, giving these reasons for it.
-    pub fn where_u_may_ask(thresholds: &Value) -> Self {
+    pub(crate) fn where_u_may_ask(thresholds: &Value) -> Self {
         let mut world = Self::new();
         world.let_u_ask(thresholds);
         world
     }
 
-    pub fn let_u_ask(&mut self, thresholds: &Value) {
+    pub(crate) fn let_u_ask(&mut self, thresholds: &Value) {
         let mut request = json!({"roles": ["*"], "search_as_roles": ["anything"]});
         if !thresholds.is_null() {
             request["thresholds"] = thresholds.clone();
@@ -57,16 +57,16 @@ impl World {
         self.user("u", &["asker"], &Value::Null);
     }
 
-    pub fn role(&mut self, name: &str, document: &Value) -> Result<(), String> {
+    pub(crate) fn role(&mut self, name: &str, document: &Value) -> Result<(), String> {
         self.policy.put_role(super::look::role(name, document)?);
         Ok(())
     }
 
-    pub fn has_role(&self, name: &str) -> bool {
+    pub(crate) fn has_role(&self, name: &str) -> bool {
         name.parse::<RoleName>().is_ok_and(|name| self.policy.role(&name).is_some())
     }
 
-    pub fn user(&mut self, name: &str, roles: &[&str], traits: &Value) {
+    pub(crate) fn user(&mut self, name: &str, roles: &[&str], traits: &Value) {
         let mut user = User::new(name.parse().unwrap());
         user.roles = roles.iter().map(|role| role.parse().unwrap()).collect();
         user.traits = traits_of(traits);
@@ -74,18 +74,18 @@ impl World {
     }
 
     /// `node/a1` → its labels.
-    pub fn target(&mut self, kind: &str, name: &str, labels: &Value) {
+    pub(crate) fn target(&mut self, kind: &str, name: &str, labels: &Value) {
         let labels = labels.as_object().cloned().unwrap_or_default();
         let labels = labels.iter().map(|(key, value)| (key.clone(), text(value))).collect();
         let kind = TargetKind::from_word(kind).unwrap_or_else(|| panic!("kind {kind}"));
         self.policy.put_target(Target::new(TargetId { kind, name: name.parse().unwrap() }, labels));
     }
 
-    pub fn actor(&self, user: &str) -> Actor {
+    pub(crate) fn actor(&self, user: &str) -> Actor {
         Actor::user(&identity(user), Channel::Cli)
     }
 
-    pub fn file(&mut self, user: &str, draft: Draft) -> Result<Request, Refusal> {
+    pub(crate) fn file(&mut self, user: &str, draft: Draft) -> Result<Request, Refusal> {
         let id = self.id();
         let event = file(&self.policy, &self.actor(user), draft, id, self.now)?;
         let request = Request::replay([event]).unwrap();
@@ -93,12 +93,17 @@ impl World {
         Ok(request)
     }
 
-    pub fn id(&mut self) -> RequestId {
+    pub(crate) fn id(&mut self) -> RequestId {
         self.next += 1;
         RequestId::from_bits(self.next)
     }
 
-    pub fn decide(&mut self, request: &mut Request, actor: &Actor, command: Command) -> Result<Event, Refusal> {
+    pub(crate) fn decide(
+        &mut self,
+        request: &mut Request,
+        actor: &Actor,
+        command: Command,
+    ) -> Result<Event, Refusal> {
         let event = request.decide(&self.policy, actor, command, self.now)?;
         request.apply(event.clone());
         self.policy.put_request(Arc::new(request.clone()));
@@ -106,7 +111,7 @@ impl World {
     }
 
     /// Gives `user` a grant of `role`, won by a request: asked for through a role they then lose again.
-    pub fn assume(&mut self, user: &str, roles: &[&str], resources: &[&str]) -> Request {
+    pub(crate) fn assume(&mut self, user: &str, roles: &[&str], resources: &[&str]) -> Request {
         let name: UserName = user.parse().unwrap();
         let before = self.policy.user(&name).map(|user| User::clone(user)).unwrap();
         for role in roles.iter().filter(|role| !self.has_role(role)).copied().collect::<Vec<_>>() {
@@ -123,7 +128,8 @@ impl World {
             ..Draft::default()
         };
         let mut request = self.file(user, draft).unwrap();
-        let approve = Command::Approve { reason: String::new(), assume_start: None, duration: None };
+        let approve =
+            Command::Approve { reason: String::new(), assume_start: None, duration: None };
         self.decide(&mut request, &self.actor(STAND_BY), approve).unwrap();
         assert!(request.grant(self.now).is_some());
         self.policy.put_user(before);
@@ -132,12 +138,12 @@ impl World {
     }
 
     /// The roles a request asks for, without what this world added.
-    pub fn shown(roles: &[RoleName]) -> Vec<String> {
+    pub(crate) fn shown(roles: &[RoleName]) -> Vec<String> {
         roles.iter().map(ToString::to_string).filter(|role| role != STAND_BY).collect()
     }
 }
 
-pub fn reaching_all() -> Value {
+pub(crate) fn reaching_all() -> Value {
     let all = json!({"*": ["*"]});
     json!({"allow": {
         "node_labels": all, "db_labels": all, "app_labels": all, "kubernetes_labels": all,
@@ -145,7 +151,7 @@ pub fn reaching_all() -> Value {
     }})
 }
 
-pub fn identity(user: &str) -> Identity {
+pub(crate) fn identity(user: &str) -> Identity {
     Identity {
         user: user.parse().unwrap(),
         login: LoginId::from_bits(7),
@@ -155,13 +161,16 @@ pub fn identity(user: &str) -> Identity {
     }
 }
 
-pub fn traits_of(value: &Value) -> Traits {
+pub(crate) fn traits_of(value: &Value) -> Traits {
     let traits = value.as_object().cloned().unwrap_or_default();
-    traits.iter().map(|(key, values)| (key.clone(), texts(values).into_iter().collect::<BTreeSet<_>>())).collect()
+    traits
+        .iter()
+        .map(|(key, values)| (key.clone(), texts(values).into_iter().collect::<BTreeSet<_>>()))
+        .collect()
 }
 
 /// `8h`, `3d`, `-1h`.
-pub fn duration(text: &str) -> SignedDuration {
+pub(crate) fn duration(text: &str) -> SignedDuration {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let (number, unit) = digits.split_at(digits.len() - 1);
     let hours = match unit {
@@ -172,16 +181,16 @@ pub fn duration(text: &str) -> SignedDuration {
     SignedDuration::from_hours(sign * hours * number.parse::<i64>().unwrap())
 }
 
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-pub fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     value.as_array().map(|all| all.iter().map(text).collect()).unwrap_or_default()
 }
 
 /// Fails for a field nobody reads: it would say something this runner does not do.
-pub fn known(value: &Value, keys: &[&str]) -> Result<(), String> {
+pub(crate) fn known(value: &Value, keys: &[&str]) -> Result<(), String> {
     let fields = value.as_object().ok_or_else(|| format!("{value} is no object"))?;
     match fields.keys().find(|key| !keys.contains(&key.as_str())) {
         Some(key) => Err(format!("nobody reads the field `{key}`")),
@@ -189,12 +198,16 @@ pub fn known(value: &Value, keys: &[&str]) -> Result<(), String> {
     }
 }
 
-pub fn same<T: PartialEq + core::fmt::Debug>(what: &str, is: T, must: T) -> Result<(), String> {
+pub(crate) fn same<T: PartialEq + core::fmt::Debug>(
+    what: &str,
+    is: T,
+    must: T,
+) -> Result<(), String> {
     if is == must { Ok(()) } else { Err(format!("{what}: is {is:?}, must be {must:?}")) }
 }
 
 /// An error must be contained in our message; a word in capitals is a code.
-pub fn refused(refusal: &Refusal, must: &str) -> Result<(), String> {
+pub(crate) fn refused(refusal: &Refusal, must: &str) -> Result<(), String> {
     let sentence = refusal.sentence();
     let code = must.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     if code && refusal.code().eq_ignore_ascii_case(must) || !code && sentence.contains(must) {
@@ -203,9 +216,10 @@ pub fn refused(refusal: &Refusal, must: &str) -> Result<(), String> {
     Err(format!("is refused with {} `{sentence}`, must be `{must}`", refusal.code()))
 }
 
-pub fn role_of(spec: access::role::RoleSpec) -> Result<Role, String> {
+pub(crate) fn role_of(spec: access::role::RoleSpec) -> Result<Role, String> {
     Role::new(spec).map(|(role, _)| role).map_err(|problems| {
-        let problems: Vec<_> = problems.iter().map(|p| format!("{} ({})", p.message, p.path)).collect();
+        let problems: Vec<_> =
+            problems.iter().map(|p| format!("{} ({})", p.message, p.path)).collect();
         format!("role rejected: {}", problems.join("; "))
     })
 }
