@@ -193,7 +193,8 @@ fn one(part: &str, line: u64) -> Result<Document, Vec<FieldProblem>> {
         Kind::Node => drop(typed_at::<crate::node::NodeDocument>(part, line)?),
         Kind::Token => drop(typed_at::<crate::token::TokenDocument>(part, line)?),
         Kind::User => drop(typed_at::<crate::user::UserDocument>(part, line)?),
-        Kind::AccessMonitoringRule | Kind::Role => {}
+        Kind::Role => drop(typed_at::<crate::role::RoleDocument>(part, line)?),
+        Kind::AccessMonitoringRule => {}
     }
     Ok(Document { kind, name: head.metadata.name, line, text: part.to_owned(), value })
 }

@@ -24,6 +24,7 @@ pub mod problem;
 pub mod reach;
 pub mod recording;
 pub mod request;
+pub mod role;
 pub mod session;
 pub mod span;
 pub mod stream;
