@@ -12,14 +12,23 @@
 //! What cannot be recorded does not happen: [`Archive::open`] refuses the session, and when a running recording
 //! breaks, every call says [`Broken`] and [`Recording::broken`] wakes, unless the role says `best_effort`.
 
-use bytes::Bytes;
-use jiff::Timestamp;
+mod archive;
+mod clerk;
+mod fuse;
+mod queue;
+mod recording;
+mod sitting;
+mod track;
+mod writer;
 
+pub use archive::{Archive, StartError};
+pub use clerk::Ledger;
+pub use recording::Recording;
+pub use store::Clock;
 pub use store::recording::{Meta, Outcome};
 
-/// Opens recordings. Cheap to clone; its few writer threads are shared by all sessions.
-#[derive(Clone, Debug)]
-pub struct Archive {}
+use access::permit::Permit;
+use access::role::options::RecordMode;
 
 /// What is kept of a session, and what happens when it cannot be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,13 +50,26 @@ pub enum Mode {
     Strict,
 }
 
-/// Whether what is typed into a channel is kept.
+/// Whether what is typed into a terminal is kept. What a program without a terminal reads is always kept up to the
+/// bound of its channel: it is what was uploaded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Input {
-    /// Counted and digested only.
-    Digested,
+    /// Counted only, without a digest: what a few keystrokes were could be guessed from one.
+    Counted,
     /// Kept like output.
     Kept,
+}
+
+impl Keep {
+    /// What the roles behind `permit` say.
+    #[must_use]
+    pub fn of(permit: &Permit) -> Self {
+        let mode = match permit.options().record {
+            RecordMode::BestEffort => Mode::BestEffort,
+            RecordMode::Strict => Mode::Strict,
+        };
+        Self { mode, input: Input::Counted }
+    }
 }
 
 /// A channel of a recording.
@@ -76,6 +98,29 @@ pub enum Purpose {
     Subsystem(String),
 }
 
+impl Purpose {
+    /// Its word in the recording.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::Shell => "shell",
+            Self::Subsystem(_) => "subsystem",
+            Self::Terminal { .. } => "terminal",
+        }
+    }
+
+    /// The command line or the subsystem's name; empty for a login shell.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Command(text) | Self::Subsystem(text) => text,
+            Self::Shell => "",
+            Self::Terminal { command, .. } => command.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
 /// How a channel's program ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Ending {
@@ -86,10 +131,6 @@ pub enum Ending {
     /// The channel was closed without either.
     Closed,
 }
-
-/// A session's recording. Clones are handles of one recording; it is closed once, or when the last one is dropped.
-#[derive(Clone, Debug)]
-pub struct Recording {}
 
 /// The recording can no longer be written, so the session ends.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -112,7 +153,7 @@ pub enum OpenError {
     Audit(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The disk did not take the recording's first bytes.
     #[error("cannot write the recording")]
-    Disk(#[source] std::io::Error),
+    Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Less than the reserve is free.
     #[error("{free} bytes are free for recordings, and {reserve} are kept in reserve")]
     Full {
@@ -131,92 +172,5 @@ impl OpenError {
     #[must_use]
     pub fn public(&self) -> &'static str {
         "This session cannot be recorded now, so it is refused. Try again later, or tell an administrator."
-    }
-}
-
-impl Archive {
-    /// Begins the recording of a session and commits `session.started`; when this returns, both are in the books.
-    ///
-    /// # Errors
-    /// Nothing was started: refuse the session with [`OpenError::public`].
-    pub async fn open(&self, meta: Meta, keep: Keep) -> Result<Recording, OpenError> {
-        let _ = (meta, keep);
-        todo!()
-    }
-}
-
-impl Recording {
-    /// A channel's program starts.
-    ///
-    /// # Errors
-    /// The recording is broken; so for all that follow.
-    pub async fn begin(&self, purpose: Purpose) -> Result<ChannelId, Broken> {
-        let _ = purpose;
-        todo!()
-    }
-
-    /// Bytes from the target's stdout (or terminal), on their way to the client. Waits while the disk is behind.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn output(&self, channel: ChannelId, bytes: &Bytes) -> Result<(), Broken> {
-        let _ = (channel, bytes);
-        todo!()
-    }
-
-    /// Bytes from the target's stderr.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn error(&self, channel: ChannelId, bytes: &Bytes) -> Result<(), Broken> {
-        let _ = (channel, bytes);
-        todo!()
-    }
-
-    /// Bytes from the client, on their way to the target.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn input(&self, channel: ChannelId, bytes: &Bytes) -> Result<(), Broken> {
-        let _ = (channel, bytes);
-        todo!()
-    }
-
-    /// The terminal has a new size.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn resize(&self, channel: ChannelId, cols: u16, rows: u16) -> Result<(), Broken> {
-        let _ = (channel, cols, rows);
-        todo!()
-    }
-
-    /// A marker: something happened that the reader of the recording should see (a warning shown, a forward opened).
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn note(&self, channel: Option<ChannelId>, text: &str) -> Result<(), Broken> {
-        let _ = (channel, text);
-        todo!()
-    }
-
-    /// A channel's program has ended; its totals and digests are written.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn end(&self, channel: ChannelId, ending: Ending) -> Result<(), Broken> {
-        let _ = (channel, ending);
-        todo!()
-    }
-
-    /// Returns when the recording breaks in a session that must not go on without it; else never.
-    pub async fn broken(&self) -> Broken {
-        todo!()
-    }
-
-    /// Seals the recording and commits `session.ended` and `recording.sealed`. A second close does nothing.
-    pub async fn close(&self, outcome: Outcome, now: Timestamp) {
-        let _ = (outcome, now);
-        todo!()
     }
 }

@@ -4,7 +4,7 @@ use api::audit::{NewEvent, code};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Meta, Sealed};
+use super::{Meta, Outcome, Sealed};
 
 impl Meta {
     /// An event in this session: who, where, under which request.
@@ -33,6 +33,15 @@ impl Meta {
         }
         event
     }
+
+    /// `session.ended`.
+    #[must_use]
+    pub fn ended_event(&self, outcome: &Outcome, ended: Timestamp) -> NewEvent {
+        let lasted = ended.duration_since(self.started).as_millis();
+        self.event(code::SESSION_ENDED, ended)
+            .with("outcome", outcome.code().to_owned())
+            .with("milliseconds", u64::try_from(lasted).unwrap_or(0))
+    }
 }
 
 impl Sealed {
@@ -57,10 +66,6 @@ impl Sealed {
     /// `session.ended`.
     #[must_use]
     pub fn ended_event(&self) -> NewEvent {
-        let lasted = self.ended.duration_since(self.meta.started).as_millis();
-        self.meta
-            .event(code::SESSION_ENDED, self.ended)
-            .with("outcome", self.outcome.code().to_owned())
-            .with("milliseconds", u64::try_from(lasted).unwrap_or(0))
+        self.meta.ended_event(&self.outcome, self.ended)
     }
 }

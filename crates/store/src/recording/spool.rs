@@ -93,21 +93,20 @@ impl Spool {
 
     /// Writes the seal. The caller commits its events, then calls [`Shelf::settle`].
     ///
-    /// # Errors
-    /// The disk did not take it: the sweep at the next start will seal what there is.
-    pub fn seal(self, outcome: Outcome, ended: Timestamp, broken: bool) -> io::Result<Sealed> {
-        let seal = Seal {
-            outcome,
-            ended,
-            recovered: false,
-            broken,
-            digest: digest_over(&self.files),
-            files: self.files,
-        };
-        // Followers are told that it is over when `progress` is dropped, sealed or not.
+    /// What it says is known even when the disk does not take it, so that the audit log can still hold the digest.
+    #[must_use]
+    pub fn seal(
+        self,
+        outcome: Outcome,
+        ended: Timestamp,
+        broken: bool,
+    ) -> (Sealed, io::Result<()>) {
+        let digest = digest_over(&self.files);
+        let seal = Seal { outcome, ended, recovered: false, broken, digest, files: self.files };
+        let written = self.folder.seal(&seal);
+        // Followers learn that it is over when `progress` is dropped.
         self.shelf.forget(&self.meta.session);
-        self.folder.seal(&seal)?;
-        Ok(Sealed::new(self.meta, seal))
+        (Sealed::new(self.meta, seal), written)
     }
 
     /// Takes a recording back that never began: its session was refused after all.

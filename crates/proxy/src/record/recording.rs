@@ -1,0 +1,208 @@
+//! A session's recording, as its door holds it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use store::recording::{Meta, Outcome};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use wire::cast::Stream;
+
+use super::clerk::Done;
+use super::fuse::Fuse;
+use super::queue::{Close, Message, Queue, What};
+use super::{Broken, ChannelId, Clock, Ending, Mode, Purpose};
+
+/// A session's recording. Clones are handles of one recording; it is closed once, or when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Recording(Arc<Inner>);
+
+struct Inner {
+    meta: Meta,
+    mode: Mode,
+    /// None where nothing is recorded.
+    line: Option<Line>,
+    next: AtomicU32,
+    closed: AtomicBool,
+    done: mpsc::UnboundedSender<Done>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recording")
+            .field("session", &self.meta.session)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The way to the session's writer.
+pub(super) struct Line {
+    queue: Queue,
+    session: u64,
+    fuse: Arc<Fuse>,
+}
+
+impl Line {
+    pub(super) fn new(queue: Queue, session: u64, fuse: Arc<Fuse>) -> Self {
+        Self { queue, session, fuse }
+    }
+
+    pub(super) fn discard(self) {
+        // A writer that is gone holds nothing.
+        let _ = self.queue.send_now(self.message(What::Discard));
+    }
+
+    fn message(&self, what: What) -> Message {
+        Message { session: self.session, at: Instant::now(), what }
+    }
+
+    async fn send(&self, what: What) -> Result<(), Broken> {
+        if self.fuse.is_blown() {
+            return Err(Broken);
+        }
+        self.queue.send(self.message(what)).await.map_err(|_| Broken)
+    }
+}
+
+impl Recording {
+    pub(super) fn new(
+        meta: Meta,
+        mode: Mode,
+        line: Option<Line>,
+        done: mpsc::UnboundedSender<Done>,
+        clock: Clock,
+    ) -> Self {
+        let (next, closed) = (AtomicU32::new(0), AtomicBool::new(false));
+        Self(Arc::new(Inner { meta, mode, line, next, closed, done, clock }))
+    }
+
+    /// Whose session this is.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.0.meta
+    }
+
+    /// A channel's program starts.
+    ///
+    /// # Errors
+    /// The recording is broken, and the session must not go on without it; so for all that follow.
+    pub async fn begin(&self, purpose: Purpose) -> Result<ChannelId, Broken> {
+        let channel = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.send(What::Begin { channel, purpose }).await?;
+        Ok(ChannelId(channel))
+    }
+
+    /// Bytes from the target's stdout (or terminal), on their way to the client. Waits while the disk is behind.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn output(&self, channel: ChannelId, bytes: &Bytes) -> Result<(), Broken> {
+        self.bytes(channel, Stream::Output, bytes).await
+    }
+
+    /// Bytes from the target's stderr.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn error(&self, channel: ChannelId, bytes: &Bytes) -> Result<(), Broken> {
+        self.bytes(channel, Stream::Error, bytes).await
+    }
+
+    /// Bytes from the client, on their way to the target.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn input(&self, channel: ChannelId, bytes: &Bytes) -> Result<(), Broken> {
+        self.bytes(channel, Stream::Input, bytes).await
+    }
+
+    /// The terminal has a new size.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn resize(&self, channel: ChannelId, cols: u16, rows: u16) -> Result<(), Broken> {
+        self.send(What::Resize { channel: channel.0, cols, rows }).await
+    }
+
+    /// A marker: something happened that the reader of the recording should see (a warning shown, a forward opened).
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn note(&self, channel: Option<ChannelId>, text: &str) -> Result<(), Broken> {
+        let channel = channel.map_or(0, |channel| channel.0);
+        self.send(What::Note { channel, text: text.to_owned() }).await
+    }
+
+    /// A channel's program has ended; its totals and digests are written.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn end(&self, channel: ChannelId, ending: Ending) -> Result<(), Broken> {
+        self.send(What::End { channel: channel.0, ending }).await
+    }
+
+    /// Returns when the recording breaks in a session that must not go on without it; else never.
+    pub async fn broken(&self) -> Broken {
+        match (self.0.mode, &self.0.line) {
+            (Mode::Strict, Some(line)) => line.fuse.blown().await,
+            (Mode::Strict | Mode::BestEffort | Mode::Off, _) => std::future::pending().await,
+        }
+        Broken
+    }
+
+    /// Seals the recording and commits `session.ended` and `recording.sealed`; both are in the audit log when this
+    /// returns. A second close does nothing.
+    pub async fn close(&self, outcome: Outcome, now: Timestamp) {
+        if let Some(closed) = self.0.close(outcome, now) {
+            // An answer that never comes means that the house falls; the sweep at the next start does the rest.
+            let _ = closed.await;
+        }
+    }
+
+    async fn bytes(&self, channel: ChannelId, stream: Stream, bytes: &Bytes) -> Result<(), Broken> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.send(What::Bytes { channel: channel.0, stream, bytes: bytes.clone() }).await
+    }
+
+    async fn send(&self, what: What) -> Result<(), Broken> {
+        let Some(line) = &self.0.line else { return Ok(()) };
+        match (line.send(what).await, self.0.mode) {
+            (Err(broken), Mode::Strict) => Err(broken),
+            (Ok(()) | Err(Broken), _) => Ok(()),
+        }
+    }
+}
+
+impl Inner {
+    fn close(&self, outcome: Outcome, ended: Timestamp) -> Option<oneshot::Receiver<()>> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let (closed, answer) = oneshot::channel();
+        match &self.line {
+            Some(line) => {
+                let close = Close { outcome, ended, closed };
+                line.queue.send_now(line.message(What::Close(close))).ok()?;
+            }
+            None => {
+                let meta = Box::new(self.meta.clone());
+                self.done.send(Done::Unrecorded { meta, outcome, ended, closed }).ok()?;
+            }
+        }
+        Some(answer)
+    }
+}
+
+impl Drop for Inner {
+    /// A door that went away without a word (its task was cancelled, or panicked) still leaves a sealed recording.
+    fn drop(&mut self) {
+        let ended = (self.clock)();
+        drop(self.close(Outcome::Failed("abandoned".to_owned()), ended));
+    }
+}

@@ -1,0 +1,244 @@
+//! One session's recording inside its writer thread: events into lines, lines into parts.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use store::recording::{Meta, Outcome, Press, Sealed, Spool};
+use tokio::time::Instant;
+use wire::cast::{Encoder, Event, Header, Stream};
+
+use super::fuse::Fuse;
+use super::track::{Policy, Track};
+use super::{Ending, Input, Purpose};
+
+/// Bytes of lines after which a part is written.
+const PART: usize = 1 << 20;
+/// How long lines wait for their part to fill: what a crash can take.
+const PART_AGE: Duration = Duration::from_secs(10);
+/// The same while someone watches.
+const FOLLOWED_AGE: Duration = Duration::from_secs(1);
+/// The terminal of a session that has none, as asciicast wants one.
+const NO_TERMINAL: (u16, u16) = (80, 24);
+
+pub(super) struct Sitting {
+    spool: Spool,
+    fuse: Arc<Fuse>,
+    input: Input,
+    began: Instant,
+    encoder: Encoder,
+    lines: Vec<u8>,
+    /// When the oldest line that is not on disk came.
+    waiting_since: Option<Instant>,
+    /// The offset the lines' first interval counts from.
+    part_start: Duration,
+    headed: bool,
+    broken: bool,
+    channels: BTreeMap<u32, Channel>,
+}
+
+struct Channel {
+    output: Track,
+    error: Track,
+    input: Track,
+}
+
+impl Sitting {
+    pub(super) fn new(spool: Spool, fuse: Arc<Fuse>, input: Input, began: Instant) -> Self {
+        Self {
+            spool,
+            fuse,
+            input,
+            began,
+            encoder: Encoder::default(),
+            lines: Vec::new(),
+            waiting_since: None,
+            part_start: Duration::ZERO,
+            headed: false,
+            broken: false,
+            channels: BTreeMap::new(),
+        }
+    }
+
+    /// Bytes in memory that are not on disk yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.lines.len() >= PART
+    }
+
+    /// Whether its lines have waited long enough.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let age = if self.spool.followed() { FOLLOWED_AGE } else { PART_AGE };
+        self.waiting_since.is_some_and(|since| now.duration_since(since) >= age)
+    }
+
+    pub(super) fn begin(&mut self, at: Instant, channel: u32, purpose: &Purpose) {
+        self.head(Some(purpose));
+        let typed = match (purpose, self.input) {
+            (Purpose::Terminal { .. }, Input::Counted) => Policy::Count,
+            (Purpose::Terminal { .. }, Input::Kept) => Policy::Whole,
+            (Purpose::Command(_) | Purpose::Shell | Purpose::Subsystem(_), _) => Policy::Beginning,
+        };
+        let shown = match purpose {
+            Purpose::Terminal { .. } => Policy::Whole,
+            Purpose::Command(_) | Purpose::Shell | Purpose::Subsystem(_) => Policy::Beginning,
+        };
+        let tracks = Channel {
+            output: Track::new(Stream::Output, shown),
+            error: Track::new(Stream::Error, shown),
+            input: Track::new(Stream::Input, typed),
+        };
+        self.channels.insert(channel, tracks);
+        self.event(at, channel, Event::Begin { kind: purpose.kind(), text: purpose.text() });
+        if let Purpose::Terminal { cols, rows, .. } = purpose {
+            self.event(at, channel, Event::Resize { cols: *cols, rows: *rows });
+        }
+    }
+
+    pub(super) fn bytes(&mut self, at: Instant, channel: u32, stream: Stream, bytes: &[u8]) {
+        let offset = at.duration_since(self.began);
+        let Some(tracks) = self.channels.get_mut(&channel) else { return };
+        let track = match stream {
+            Stream::Error => &mut tracks.error,
+            Stream::Input => &mut tracks.input,
+            Stream::Output => &mut tracks.output,
+        };
+        track.take(offset, channel, bytes, &mut self.encoder, &mut self.lines);
+        self.touch(at);
+    }
+
+    pub(super) fn resize(&mut self, at: Instant, channel: u32, cols: u16, rows: u16) {
+        self.event(at, channel, Event::Resize { cols, rows });
+    }
+
+    pub(super) fn note(&mut self, at: Instant, channel: u32, text: &str) {
+        self.event(at, channel, Event::Marker(text));
+    }
+
+    pub(super) fn end(&mut self, at: Instant, channel: u32, ending: &Ending) {
+        let Some(tracks) = self.channels.remove(&channel) else { return };
+        let offset = at.duration_since(self.began);
+        for track in [tracks.output, tracks.error, tracks.input] {
+            track.end(offset, channel, &mut self.encoder, &mut self.lines);
+        }
+        match ending {
+            Ending::Status(status) => self.event(at, channel, Event::Exit(*status)),
+            Ending::Signal(signal) => {
+                self.event(at, channel, Event::Marker(&format!("ended by signal {signal}")))
+            }
+            Ending::Closed => self.touch(at),
+        }
+    }
+
+    /// Writes the waiting lines as a part. When the disk does not take them, the recording is broken: it keeps what
+    /// is on disk, and its session is told.
+    pub(super) fn flush(&mut self, press: &mut Press) {
+        self.waiting_since = None;
+        if self.lines.is_empty() || self.broken {
+            self.lines = Vec::new();
+            return;
+        }
+        let lines = std::mem::take(&mut self.lines);
+        if let Err(error) = self.spool.put(press, self.part_start, &lines) {
+            self.break_off(&error);
+        }
+        self.part_start = self.encoder.offset();
+        self.encoder.restart();
+    }
+
+    /// Ends what is open and writes the seal.
+    pub(super) fn seal(
+        mut self,
+        at: Instant,
+        outcome: Outcome,
+        ended: Timestamp,
+        press: &mut Press,
+    ) -> Sealed {
+        self.head(None);
+        for channel in self.channels.keys().copied().collect::<Vec<_>>() {
+            self.end(at, channel, &Ending::Closed);
+        }
+        match &outcome {
+            Outcome::Cut(code) | Outcome::Failed(code) => {
+                self.note(at, 0, &format!("session ended: {code}"))
+            }
+            Outcome::Finished | Outcome::Interrupted => {}
+        }
+        self.flush(press);
+        let (sealed, written) = self.spool.seal(outcome, ended, self.broken);
+        if let Err(error) = written {
+            tracing::error!(session = sealed.meta.session, %error, "the seal of a recording cannot be written");
+        }
+        sealed
+    }
+
+    pub(super) fn discard(self) {
+        self.spool.discard();
+    }
+
+    /// The writer stops: the session must not go on.
+    pub(super) fn abandon(&self) {
+        self.fuse.blow();
+    }
+
+    fn event(&mut self, at: Instant, channel: u32, event: Event<'_>) {
+        self.head(None);
+        self.encoder.event(at.duration_since(self.began), channel, event, &mut self.lines);
+        self.touch(at);
+    }
+
+    fn touch(&mut self, at: Instant) {
+        if !self.lines.is_empty() {
+            self.waiting_since.get_or_insert(at);
+        }
+        if self.broken {
+            self.lines.clear();
+        }
+    }
+
+    /// The header comes before the first event, when the first terminal's size is known.
+    fn head(&mut self, purpose: Option<&Purpose>) {
+        if std::mem::replace(&mut self.headed, true) {
+            return;
+        }
+        let (term, (cols, rows)) = match purpose {
+            Some(Purpose::Terminal { term, cols, rows, .. }) => {
+                (Some(term.as_str()), (*cols, *rows))
+            }
+            Some(Purpose::Command(_) | Purpose::Shell | Purpose::Subsystem(_)) | None => {
+                (None, NO_TERMINAL)
+            }
+        };
+        let meta: &Meta = self.spool.meta();
+        let title = format!("{}@{}", meta.login, meta.target);
+        let requests = meta.requests.join(" ");
+        let about = [
+            ("session", meta.session.as_str()),
+            ("user", &meta.user),
+            ("target", &meta.target),
+            ("login", &meta.login),
+            ("requests", &requests),
+        ];
+        let header = Header {
+            cols,
+            rows,
+            term,
+            timestamp: meta.started.as_second(),
+            title: Some(&title),
+            command: purpose.map(Purpose::text).filter(|text| !text.is_empty()),
+            about: &about,
+        };
+        Encoder::header(&header, &mut self.lines);
+    }
+
+    fn break_off(&mut self, error: &io::Error) {
+        tracing::error!(session = self.spool.meta().session, %error, "a recording cannot be written any more");
+        self.broken = true;
+        self.fuse.blow();
+    }
+}

@@ -1,0 +1,127 @@
+//! A shelf in a temporary folder, an archive over it, and an audit log that remembers what it was told.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use proxy::record::{Archive, Input, Keep, Ledger, Meta, Mode};
+use store::recording::{Following, NewEvent, RecordingKey, Shelf};
+
+/// What roles say unless they say otherwise.
+pub const KEEP: Keep = Keep { mode: Mode::Strict, input: Input::Counted };
+
+pub struct Desk {
+    pub archive: Archive,
+    pub shelf: Shelf,
+    pub key: RecordingKey,
+    pub book: Arc<Book>,
+    pub folder: tempfile::TempDir,
+}
+
+#[derive(Default)]
+pub struct Book {
+    pub events: Mutex<Vec<NewEvent>>,
+    pub refuses: AtomicBool,
+}
+
+impl Ledger for Book {
+    fn record(
+        &self,
+        events: Vec<NewEvent>,
+    ) -> BoxFuture<'_, Result<(), Box<dyn Error + Send + Sync>>> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return async { Err("the audit log is read-only".into()) }.boxed();
+        }
+        self.events.lock().unwrap().extend(events);
+        async { Ok(()) }.boxed()
+    }
+}
+
+pub fn meta(n: u32) -> Meta {
+    Meta {
+        session: format!("{n:08x}-0000-0000"),
+        user: "alice".to_owned(),
+        login_id: None,
+        target: "db-box".to_owned(),
+        login: "root".to_owned(),
+        requests: vec!["bc8ca931-fec9-4b15".to_owned()],
+        peer: None,
+        client: None,
+        started: started(),
+    }
+}
+
+pub fn started() -> Timestamp {
+    Timestamp::from_second(1_793_000_000).unwrap()
+}
+
+impl Desk {
+    pub async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = RecordingKey::generate();
+        let shelf =
+            Shelf::open_with(&folder.path().join("recordings"), key.recipient(), 0).unwrap();
+        let book = Arc::new(Book::default());
+        let archive = Archive::start(shelf.clone(), book.clone(), Arc::new(started)).await.unwrap();
+        Self { archive, shelf, key, book, folder }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        started() + jiff::SignedDuration::from_secs(60)
+    }
+
+    /// The recording as asciicast.
+    pub async fn cast(&self, n: u32) -> String {
+        let mut playback =
+            self.shelf.play(&meta(n).session, &self.key, 0, Following::No).await.unwrap();
+        let mut file = Vec::new();
+        while let Some(part) = playback.next().await {
+            file.extend_from_slice(&part.unwrap());
+        }
+        String::from_utf8(file).unwrap()
+    }
+
+    /// The recording without the intervals, which no two runs share.
+    pub async fn timeless(&self, n: u32) -> String {
+        let mut text = String::new();
+        for line in self.cast(n).await.lines() {
+            match line.strip_prefix('[').and_then(|line| line.split_once(',')) {
+                Some((_, rest)) => writeln!(text, "[{rest}").unwrap(),
+                None => writeln!(text, "{line}").unwrap(),
+            }
+        }
+        text
+    }
+
+    /// What the audit log was told, in short.
+    pub fn told(&self) -> String {
+        let mut text = String::new();
+        for event in self.book.events.lock().unwrap().iter() {
+            let field = |name: &str| {
+                event.body.get(name).map(ToString::to_string).unwrap_or_default().replace('"', "")
+            };
+            let (user, target) = (event.user.as_deref().unwrap(), event.target.as_deref().unwrap());
+            write!(text, "{} {user} {}@{target}", event.code, field("login")).unwrap();
+            if !field("outcome").is_empty() {
+                write!(text, " {}", field("outcome")).unwrap();
+            }
+            if !field("parts").is_empty() {
+                write!(text, " {} part", field("parts")).unwrap();
+            }
+            for flag in ["recovered", "broken"] {
+                if field(flag) == "true" {
+                    write!(text, " {flag}").unwrap();
+                }
+            }
+            if field("recorded") == "false" {
+                text.push_str(" unrecorded");
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
