@@ -6,14 +6,13 @@ use access::ask::Ask;
 use access::denial::{Denial, DenialCode, NextStep};
 use access::identity::Identity;
 use access::permit::Permit;
-use access::role::options::RecordMode;
 use jiff::Timestamp;
 use store::Revision;
 use tokio::sync::watch;
 
 use super::{Caller, Refused, Rights, Wish};
 use crate::error::Error;
-use crate::record::{Input, Keep, Mode};
+use crate::record::Keep;
 
 /// Where the policy is read: the store's snapshot.
 pub trait Law: std::fmt::Debug + Send + Sync {
@@ -74,13 +73,7 @@ fn rights(permit: &Permit) -> Rights {
         file_copy: options.file_copy,
         max_connections: options.max_connections,
         max_sessions: options.max_sessions,
-        keep: Keep {
-            mode: match options.record {
-                RecordMode::BestEffort => Mode::BestEffort,
-                RecordMode::Strict => Mode::Strict,
-            },
-            input: Input::Digested,
-        },
+        keep: Keep::of(permit),
     }
 }
 
