@@ -2,7 +2,7 @@
 
 mod agent;
 mod invite;
-mod keep;
+pub(crate) mod keep;
 mod trusted;
 
 pub(crate) use agent::forget;
@@ -69,7 +69,8 @@ pub fn run(cx: &mut Context, args: LoginArgs) -> Result<Exit, Error> {
         Some(link) => invite::enter(cx, link, args.pin.clone(), old.as_ref())?,
         None => enter(cx, &args, old.as_ref())?,
     };
-    let mut profile = keep::keep(cx, &entered)?;
+    agent::forget(cx);
+    let mut profile = keep::keep(&cx.home, &entered)?;
     if !args.no_agent {
         agent::remember(cx, entered.answer.expires)?;
     }
@@ -84,11 +85,11 @@ pub fn run(cx: &mut Context, args: LoginArgs) -> Result<Exit, Error> {
 }
 
 /// A login that succeeded, and what is to be kept of it.
-struct Entered {
-    address: String,
-    pin: Pin,
-    keys: Keys,
-    answer: LoginAnswer,
+pub(crate) struct Entered {
+    pub(crate) address: String,
+    pub(crate) pin: Pin,
+    pub(crate) keys: Keys,
+    pub(crate) answer: LoginAnswer,
 }
 
 fn enter(cx: &mut Context, args: &LoginArgs, old: Option<&Profile>) -> Result<Entered, Error> {

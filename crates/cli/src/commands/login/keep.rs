@@ -1,8 +1,8 @@
 //! What stays of a login: files that only their owner can read.
 
-use super::{Entered, agent};
-use crate::context::Context;
+use super::Entered;
 use crate::error::Error;
+use crate::home::Home;
 use crate::output::one_line;
 use crate::profile::{
     KNOWN_HOSTS, Profile, SSH_CERTIFICATE, SSH_KEY, SSH_PUBLIC, TLS_AUTHORITIES, TLS_CERTIFICATE,
@@ -11,11 +11,9 @@ use crate::profile::{
 use crate::{client, ssh_config};
 
 /// Writes keys, certificates and authorities, and the profile last: it says that the rest is there.
-pub(super) fn keep(cx: &Context, entered: &Entered) -> Result<Profile, Error> {
+pub(crate) fn keep(home: &Home, entered: &Entered) -> Result<Profile, Error> {
     let Entered { address, pin, keys, answer } = entered;
     check(entered)?;
-    agent::forget(cx);
-    let home = &cx.home;
     home.write(SSH_KEY, &keys.ssh_private)?;
     home.write(SSH_PUBLIC, &(keys.ssh_public.trim().to_owned() + "\n"))?;
     home.write(SSH_CERTIFICATE, &(answer.ssh_certificate.trim().to_owned() + "\n"))?;

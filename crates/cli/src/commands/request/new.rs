@@ -64,6 +64,16 @@ pub struct NewArgs {
     dry_run: bool,
 }
 
+impl NewArgs {
+    /// The same for another user; who files for others does not wait.
+    #[must_use]
+    pub fn on_behalf_of(mut self, user: String) -> Self {
+        self.user = Some(user);
+        self.nowait = true;
+        self
+    }
+}
+
 /// Ask for more time on access you have
 ///
 ///     tsh request extend bc8ca931 --duration 2h --reason "migration still runs"

@@ -1,0 +1,139 @@
+//! `tctl auth`: certificate authorities.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use api::authority::{AuthorityView, Rotation, SignIdentity};
+use api::endpoints::authorities::{EXPORT, ROTATE, SIGN};
+use api::endpoints::events::PING;
+use api::login::{LoginAnswer, LoginKeys};
+use api::page::Page;
+use api::ping::Ping;
+use api::span::Span;
+
+use super::MOST;
+use crate::client::certificates;
+use crate::commands::login::{Entered, keep};
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::home::Home;
+use crate::keys::Keys;
+use crate::output::{Output, one_line};
+use crate::table::{Column, Table};
+use crate::trust::Pin;
+use crate::when;
+
+/// Certificate authorities.
+#[derive(clap::Subcommand, Debug)]
+pub enum Command {
+    /// Print the public part of an authority, for whoever shall trust it
+    ///
+    ///     tctl auth export --type ssh-user > /etc/ssh/user_ca.pub
+    ///     tctl auth export
+    #[command(verbatim_doc_comment)]
+    Export {
+        /// Which: ssh-user, ssh-host, ssh-identity, tls, database
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+    },
+    /// Write identity files for automation: a directory to use as TSH_HOME
+    ///
+    ///     tctl auth sign --user=deployer --ttl=12h --out=./deployer
+    ///     TSH_HOME=./deployer tsh ssh deploy@web-1 uptime
+    #[command(verbatim_doc_comment)]
+    Sign {
+        /// For which user
+        #[arg(long, value_name = "USER")]
+        user: String,
+        /// How long the certificates last, such as 12h
+        #[arg(long, value_name = "LENGTH", default_value = "12h")]
+        ttl: Span,
+        /// The directory to write
+        #[arg(long, short = 'o', value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Take the next step of a rotation
+    ///
+    ///     tctl auth rotate --type ssh-user --step begin
+    #[command(verbatim_doc_comment)]
+    Rotate {
+        /// Which: ssh-user, ssh-host, ssh-identity, tls, database
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: String,
+        /// begin: the next generation is trusted; switch: it signs; finish: the old one is forgotten; undo
+        #[arg(long, value_parser = ["begin", "switch", "finish", "undo"])]
+        step: String,
+    },
+}
+
+/// Runs one of them.
+///
+/// # Errors
+/// The server refuses or cannot be asked.
+pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
+    match command {
+        Command::Export { kind } => export(cx, kind.as_deref()),
+        Command::Sign { user, ttl, out } => sign(cx, user, ttl, out),
+        Command::Rotate { kind, step } => {
+            let rotation = Rotation { kind, step };
+            let page: Page<AuthorityView> = cx.api()?.tell(&ROTATE, &[], &rotation)?;
+            cx.show(&page.items, |out| table(out, &page.items))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn export(cx: &mut Context, kind: Option<&str>) -> Result<Exit, Error> {
+    let mut authorities: Vec<AuthorityView> = cx.api()?.list(&EXPORT, &[], &[], MOST)?;
+    let Some(kind) = kind else {
+        cx.show(&authorities, |out| table(out, &authorities))?;
+        return Ok(Exit::Done);
+    };
+    let kinds: Vec<String> = authorities.iter().map(|authority| authority.kind.clone()).collect();
+    authorities.retain(|authority| authority.kind == kind);
+    if authorities.is_empty() {
+        let mut kinds = kinds;
+        kinds.dedup();
+        return Err(Error::not_found(format!("there is no authority `{}`", one_line(kind)))
+            .hint(format!("one of: {}", one_line(&kinds.join(", ")))));
+    }
+    cx.show(&authorities, |out| {
+        authorities.iter().try_for_each(|authority| writeln!(out, "{}", authority.public.trim_end()))
+    })?;
+    Ok(Exit::Done)
+}
+
+fn table(out: &mut Output, authorities: &[AuthorityView]) -> io::Result<()> {
+    let mut table = Table::new(&[Column::new("Type"), Column::new("Generation"), Column::new("Public Key or Pin")]);
+    for authority in authorities {
+        let public = authority.pin.as_deref().unwrap_or(authority.public.trim_end());
+        table.row([&authority.kind, &authority.generation, public]);
+    }
+    table.write(out)
+}
+
+fn sign(cx: &mut Context, user: String, ttl: Span, out: PathBuf) -> Result<Exit, Error> {
+    let api = cx.api()?;
+    let ping: Ping = api.read(&PING, &[], &[])?;
+    let keys = Keys::generate(&format!("{user}@{}", ping.cluster))?;
+    let body = SignIdentity {
+        user,
+        ttl,
+        keys: LoginKeys { ssh: keys.ssh_public.clone(), tls: keys.tls_public.clone() },
+    };
+    let answer: LoginAnswer = api.tell(&SIGN, &[], &body)?;
+    let pin = certificates(&answer.tls_authorities)
+        .and_then(|authorities| authorities.first().and_then(Pin::of))
+        .ok_or_else(|| Error::internal("the server's answer holds no TLS authority"))?;
+    let expires = answer.expires;
+    let home = Home::at(&out);
+    home.prepare()?;
+    let profile = keep::keep(&home, &Entered { address: ping.public_addr, pin, keys, answer })?;
+    let now = cx.now();
+    cx.show(&profile, |out| {
+        writeln!(out, "Identity of {} in {}", one_line(&profile.user), home.path().display())?;
+        writeln!(out, "It works until {}. Use it with: TSH_HOME={}", when::relative(expires, now), home.path().display())
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,360 @@
+//! `tctl get`, `create`, `edit`, `rm`: documents of every kind, as YAML.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::Command as Process;
+
+use api::document::{Document, Kind, MAX_TEXT, Written, parse};
+use api::endpoints::Method;
+use api::problem::FieldProblem;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::MOST;
+use crate::client::Api;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Format, Output, one_line};
+use crate::table::{Column, Table};
+
+/// Show documents: all of a kind, or one
+///
+///     tctl get roles
+///     tctl get role/dba > dba.yaml
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct GetArgs {
+    /// KIND, or KIND/NAME; kinds are role, user, node, lock, token, rule
+    #[arg(value_name = "KIND[/NAME]")]
+    what: String,
+}
+
+impl GetArgs {
+    /// All of a kind.
+    pub(super) fn of(kind: &str) -> Self {
+        Self { what: kind.to_owned() }
+    }
+}
+
+/// Create documents from a file
+///
+/// All of them are read before the first is sent; every problem is shown with its line.
+///
+///     tctl create -f roles.yaml
+///     tctl get role/dba | sed s/2h/4h/ | tctl create --force -f -
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct CreateArgs {
+    /// The file, or - for standard input
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The same, without -f
+    #[arg(value_name = "FILE", conflicts_with = "file", id = "path")]
+    path: Option<PathBuf>,
+    /// Replace what is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// Edit a document with $EDITOR
+///
+/// Nothing is written if someone else changed it meanwhile.
+///
+///     tctl edit role/dba
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct EditArgs {
+    /// What
+    #[arg(value_name = "KIND/NAME")]
+    what: String,
+}
+
+/// Remove a document
+///
+///     tctl rm role/dba
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct RmArgs {
+    /// What
+    #[arg(value_name = "KIND/NAME")]
+    what: String,
+}
+
+/// `tctl roles`.
+#[derive(clap::Subcommand, Debug)]
+pub enum RolesCommand {
+    /// List roles
+    ///
+    ///     tctl roles ls
+    #[command(verbatim_doc_comment)]
+    Ls,
+}
+
+/// Runs one of them.
+///
+/// # Errors
+/// As [`get`].
+pub fn roles(cx: &mut Context, command: RolesCommand) -> Result<Exit, Error> {
+    let RolesCommand::Ls = command;
+    get(cx, GetArgs::of("role"))
+}
+
+/// Shows documents.
+///
+/// # Errors
+/// There is none, or it may not be read.
+pub fn get(cx: &mut Context, args: GetArgs) -> Result<Exit, Error> {
+    let api = cx.api()?;
+    let (kind, name) = read(&args.what)?;
+    match name {
+        Some(name) => {
+            let document = fetch(&api, kind, name)?;
+            match cx.format {
+                Format::Text | Format::Yaml => cx.out.write_all(yaml(&document)?.as_bytes())?,
+                Format::Json => cx.show(&document, |_| Ok(()))?,
+            }
+        }
+        None => {
+            let documents: Vec<Value> = api.list_at(kind.path(), &[], MOST)?;
+            match cx.format {
+                Format::Text => table(&mut cx.out, &documents)?,
+                Format::Json => cx.show(&documents, |_| Ok(()))?,
+                // Divided by `---`, so that `tctl create` can read it again.
+                Format::Yaml => {
+                    for document in &documents {
+                        write!(cx.out, "---\n{}", yaml(document)?)?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Creates every document of a file.
+///
+/// # Errors
+/// The file cannot be read, a document is wrong, or the server refuses one.
+pub fn create(cx: &mut Context, args: CreateArgs) -> Result<Exit, Error> {
+    let path = args.file.or(args.path).ok_or_else(|| {
+        Error::usage("which file?").hint("tctl create -f FILE, or - for standard input")
+    })?;
+    let (name, text) = if path.as_os_str() == "-" {
+        ("standard input".to_owned(), cx.read_all(MAX_TEXT as u64)?)
+    } else {
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Error::usage(format!("cannot read `{}`", path.display())).because(error))?;
+        (path.display().to_string(), text)
+    };
+    let documents = parse(&text).map_err(|problems| wrong(&name, &problems))?;
+    let api = cx.api()?;
+    for (done, document) in documents.iter().enumerate() {
+        send(cx, &api, document, args.force).map_err(|error| {
+            let what = format!("`{name}` line {}: {} {}", document.line, document.kind.as_str(), document.name);
+            let what = one_line(&what);
+            match (done, documents.len()) {
+                (_, 1) => error,
+                (0, _) => error.hint(format!("this was {what}; nothing was written")),
+                (done, all) => error.hint(format!("this was {what}; {done} of {all} before it are written")),
+            }
+        })?;
+    }
+    Ok(Exit::Done)
+}
+
+fn send(cx: &mut Context, api: &Api, document: &Document, force: bool) -> Result<(), Error> {
+    let place = one(document.kind, &document.name);
+    let (method, path) = match force {
+        true => (Method::Put, place.as_str()),
+        false => (Method::Post, document.kind.path()),
+    };
+    let answer: Value = api.at(method, path, &[], Some(&document.value)).map_err(|error| match error.exit() {
+        Exit::Conflict if !force => {
+            error.hint("to replace what is there: tctl create --force, or tctl edit KIND/NAME")
+        }
+        _ => error,
+    })?;
+    if let Some(secret) = answer.get("secret").and_then(Value::as_str) {
+        let secret = one_line(secret);
+        return cx.show(&answer, |out| {
+            writeln!(out, "Created {} {}", document.kind.as_str(), one_line(&document.name))?;
+            writeln!(out, "Its secret, shown only now:\n\n  {secret}\n")
+        });
+    }
+    let answer: Written = serde_json::from_value(answer)
+        .map_err(|error| Error::internal("the server's answer cannot be read").because(error))?;
+    super::written(cx, &answer)
+}
+
+/// Opens a document in an editor and writes it back.
+///
+/// # Errors
+/// The editor fails, the text is wrong, or someone was faster.
+pub fn edit(cx: &mut Context, args: EditArgs) -> Result<Exit, Error> {
+    let (kind, name) = named(&args.what)?;
+    let api = cx.api()?;
+    let old = yaml(&fetch(&api, kind, name)?)?;
+    let failed = |error: io::Error| Error::internal("cannot edit").because(error);
+    let mut file = tempfile::Builder::new().prefix("tctl-").suffix(".yaml").tempfile().map_err(failed)?;
+    file.write_all(old.as_bytes()).map_err(failed)?;
+    let editor = cx.env("VISUAL").or_else(|| cx.env("EDITOR")).unwrap_or_else(|| "vi".to_owned());
+    // Through the shell, since the variable may hold arguments.
+    let ended = Process::new("sh")
+        .args(["-c", &format!("{editor} \"$1\""), "sh"])
+        .arg(file.path())
+        .status()
+        .map_err(failed)?;
+    if !ended.success() {
+        return Err(Error::usage(format!("the editor `{editor}` ended with {ended}; nothing was written")));
+    }
+    let text = fs::read_to_string(file.path()).map_err(failed)?;
+    if text == old {
+        writeln!(cx.out, "Nothing was changed.")?;
+        return Ok(Exit::Done);
+    }
+    match put(cx, &api, kind, name, &text) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => {
+            let kept = file.into_temp_path().keep().map_err(|error| failed(error.error))?;
+            Err(error.hint(format!("your text is kept in {}", kept.display())))
+        }
+    }
+}
+
+fn put(cx: &mut Context, api: &Api, kind: Kind, name: &str, text: &str) -> Result<(), Error> {
+    let documents = parse(text).map_err(|problems| wrong("the edited text", &problems))?;
+    let [document] = documents.as_slice() else {
+        return Err(Error::usage("the edited text holds several documents"));
+    };
+    if document.kind != kind || document.name != name {
+        return Err(Error::usage("kind and name cannot be changed by editing")
+            .hint("make another with: tctl create -f FILE"));
+    }
+    let answer: Written =
+        api.at(Method::Put, &one(kind, name), &[], Some(&document.value)).map_err(|error| match error.exit() {
+            Exit::Conflict => error.hint("someone changed it meanwhile; nothing was written"),
+            _ => error,
+        })?;
+    super::written(cx, &answer)
+}
+
+/// Removes a document.
+///
+/// # Errors
+/// There is none, or it may not be removed.
+pub fn rm(cx: &mut Context, args: RmArgs) -> Result<Exit, Error> {
+    let (kind, name) = named(&args.what)?;
+    remove(cx, kind, name)
+}
+
+/// Removes one document by kind and name.
+pub(super) fn remove(cx: &mut Context, kind: Kind, name: &str) -> Result<Exit, Error> {
+    cx.api()?.at::<(), Option<Value>>(Method::Delete, &one(kind, name), &[], None)?;
+    writeln!(cx.out, "Removed {} {}", kind.as_str(), one_line(name))?;
+    Ok(Exit::Done)
+}
+
+fn fetch(api: &Api, kind: Kind, name: &str) -> Result<Value, Error> {
+    api.at::<(), Value>(Method::Get, &one(kind, name), &[], None)
+}
+
+/// The path of one document, its name encoded.
+fn one(kind: Kind, name: &str) -> String {
+    // The encoding of names in paths belongs to the endpoint table.
+    let template = api::endpoints::documents::ROLE_SHOW.at(&[name]);
+    let encoded = template.rsplit('/').next().unwrap_or_default();
+    format!("{}/{encoded}", kind.path())
+}
+
+fn read(what: &str) -> Result<(Kind, Option<&str>), Error> {
+    let (kind, name) = match what.split_once('/') {
+        Some((kind, name)) => (kind, Some(name).filter(|name| !name.is_empty())),
+        None => (what, None),
+    };
+    let kind = kind.parse().map_err(|error| Error::usage(format!("`{}` is no kind: {error}", one_line(kind))))?;
+    Ok((kind, name))
+}
+
+fn named(what: &str) -> Result<(Kind, &str), Error> {
+    match read(what)? {
+        (kind, Some(name)) => Ok((kind, name)),
+        (kind, None) => Err(Error::usage(format!("which {0}? Write {0}/NAME", kind.as_str()))
+            .hint(format!("see them with: tctl get {}", kind.as_str()))),
+    }
+}
+
+/// All problems of a text, each on a line with its place.
+fn wrong(name: &str, problems: &[FieldProblem]) -> Error {
+    let lines: Vec<String> =
+        problems.iter().map(|problem| format!("\n  {}", one_line(&problem.to_string()))).collect();
+    Error::usage(format!("`{}` was not sent:{}", one_line(name), lines.concat()))
+}
+
+/// A document in the order in which people write it.
+#[derive(Serialize)]
+struct Ordered<'a> {
+    kind: &'a Value,
+    version: &'a Value,
+    metadata: &'a Value,
+    spec: &'a Value,
+}
+
+fn yaml(document: &Value) -> Result<String, Error> {
+    let part = |key: &str| document.get(key).unwrap_or(&Value::Null);
+    let ordered = Ordered {
+        kind: part("kind"),
+        version: part("version"),
+        metadata: part("metadata"),
+        spec: part("spec"),
+    };
+    serde_saphyr::to_string(&ordered).map_err(|error| Error::internal("cannot write YAML").because(error))
+}
+
+fn table(out: &mut Output, documents: &[Value]) -> io::Result<()> {
+    let mut table = Table::new(&[Column::new("Name"), Column::new("Labels"), Column::new("Description")]);
+    for document in documents {
+        let text = |path: &str| document.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let labels = document.pointer("/metadata/labels").and_then(Value::as_object);
+        let labels: Vec<String> = labels
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        table.row([text("/metadata/name"), &labels.join(","), text("/metadata/description")]);
+    }
+    table.write(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_created_again() {
+        let text = "kind: role\nversion: v7\nmetadata:\n  name: dba\nspec:\n  allow:\n    \
+                    logins: [\"no\", \"on\", \"1.0\", \"~\", \"*\", \"{{internal.logins}}\", \"a: b\", \"\"]\n    \
+                    node_labels:\n      \"*\": \"*\"\n";
+        let first = parse(text).unwrap();
+        let again = parse(&yaml(&first[0].value).unwrap()).unwrap();
+        assert_eq!(again[0].value, first[0].value);
+        assert!(yaml(&first[0].value).unwrap().starts_with("kind: role\nversion: v7\nmetadata:\n"));
+    }
+
+    #[test]
+    fn malformed_yaml_is_shown_with_its_lines() {
+        let text = "kind: lock\nversion: v1\nmetadata:\n  name: a\nspec:\n  target:\n    usr: alice\n---\n\
+                    kind: rol\nversion: v1\nmetadata: {name: x}\n---\nkind: [\n";
+        let error = wrong("x.yaml", &parse(text).unwrap_err());
+        expect_test::expect![[r#""#]].assert_eq(&error.message());
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_kind() {
+        assert_eq!(one(Kind::Role, "../users/alice"), "/v1/roles/..%2Fusers%2Falice");
+        assert_eq!(read("roles").unwrap(), (Kind::Role, None));
+        assert_eq!(named("rule/x").unwrap(), (Kind::AccessMonitoringRule, "x"));
+        assert!(named("role/").is_err() && read("rolle/x").is_err());
+    }
+}
