@@ -36,6 +36,9 @@ pub struct Terminal {
     pub columns: usize,
 }
 
+/// Environment variables by name.
+pub type Environment = Box<dyn Fn(&str) -> Option<String>>;
+
 /// What a command works with: output, environment, clock, the home directory and the way to the server.
 pub struct Context {
     /// Where answers go.
@@ -51,7 +54,7 @@ pub struct Context {
     /// What the standard streams are connected to.
     pub terminal: Terminal,
     input: Box<dyn BufRead>,
-    environment: Box<dyn Fn(&str) -> Option<String>>,
+    environment: Environment,
     clock: Box<dyn Fn() -> Timestamp>,
 }
 
@@ -94,7 +97,7 @@ impl Context {
         err: Output,
         home: &Path,
         input: Box<dyn BufRead>,
-        environment: Box<dyn Fn(&str) -> Option<String>>,
+        environment: Environment,
         clock: Box<dyn Fn() -> Timestamp>,
     ) -> Self {
         Self {

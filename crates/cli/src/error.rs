@@ -53,6 +53,12 @@ impl Error {
         self
     }
 
+    /// Adds a line which names the next command, if the program ends with `exit`.
+    #[must_use]
+    pub fn hint_on(self, exit: Exit, hint: impl Into<String>) -> Self {
+        if self.exit == exit { self.hint(hint) } else { self }
+    }
+
     /// Adds what caused it; shown after the sentence.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -200,9 +200,9 @@ mod tests {
         assert_eq!((got.bytes, byte), (1, [0]));
         let passed = control
             .drain()
-            .find_map(|message| match message {
-                RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
-                _ => None,
+            .find_map(|message| {
+                let RecvAncillaryMessage::ScmRights(mut rights) = message else { return None };
+                rights.next()
             })
             .unwrap();
         TcpStream::from(passed).write_all(b"hello").unwrap();

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::admin::{audit, auth, documents, locks, nodes, requests, rules, status, tokens, users};
+use crate::commands::admin::{
+    audit, auth, documents, locks, nodes, requests, rules, status, tokens, users,
+};
 use crate::commands::{self, recordings};
 use crate::context::{Context, Way};
 use crate::error::Error;
@@ -25,20 +27,23 @@ use crate::profile::Profile;
 #[command(name = "tctl", version, after_help = exit::TABLE, verbatim_doc_comment, disable_help_subcommand = true)]
 pub struct Tctl {
     /// The administrators' socket [default: admin.sock in the daemon's data directory]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     socket: Option<PathBuf>,
     /// Over the network, as the user logged in there
-    #[arg(long, global = true, value_name = "HOST:PORT", conflicts_with = "socket")]
+    #[arg(long, global = true, value_name = "HOST:PORT", conflicts_with = "socket", help_heading = GLOBAL)]
     proxy: Option<String>,
-    /// The directory of that login [default: ~/.tsh]
-    #[arg(long, global = true, env = "TSH_HOME", value_name = "DIR", hide_env_values = true)]
+    /// The directory of that login [default: $TSH_HOME, else ~/.tsh]
+    #[arg(long, global = true, env = "TSH_HOME", value_name = "DIR", hide_env = true, help_heading = GLOBAL)]
     home: Option<PathBuf>,
-    /// How to write the answer
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    /// Write the answer as text, json or yaml [default: text]
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, hide_possible_values = true, hide_default_value = true, help_heading = GLOBAL)]
     format: Format,
     #[command(subcommand)]
     command: Command,
 }
+
+/// The heading of options that every command has.
+const GLOBAL: &str = "Global options";
 
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
@@ -81,6 +86,12 @@ enum Command {
     Version(commands::version::VersionArgs),
     Completion(commands::completion::CompletionArgs),
     Man(commands::man::ManArgs),
+}
+
+/// The whole command line, as clap knows it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Tctl::command()
 }
 
 /// Runs `tctl` with the words of its command line, the program's name first.

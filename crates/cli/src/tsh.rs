@@ -25,15 +25,18 @@ use crate::route::{self, Handover};
 #[derive(Debug, Parser)]
 #[command(name = "tsh", version, after_help = exit::TABLE, verbatim_doc_comment, disable_help_subcommand = true)]
 pub struct Tsh {
-    /// The directory with profile, keys and certificates [default: ~/.tsh]
-    #[arg(long, global = true, env = "TSH_HOME", value_name = "DIR", hide_env_values = true)]
+    /// The directory with profile, keys and certificates [default: $TSH_HOME, else ~/.tsh]
+    #[arg(long, global = true, env = "TSH_HOME", value_name = "DIR", hide_env = true, help_heading = GLOBAL)]
     home: Option<PathBuf>,
-    /// How to write the answer
-    #[arg(long, short = 'f', global = true, value_enum, default_value_t = Format::Text)]
+    /// Write the answer as text, json or yaml [default: text]
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, hide_possible_values = true, hide_default_value = true, help_heading = GLOBAL)]
     format: Format,
     #[command(subcommand)]
     command: Command,
 }
+
+/// The heading of options that every command has.
+const GLOBAL: &str = "Global options";
 
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
@@ -65,6 +68,12 @@ enum Command {
     Version(commands::version::VersionArgs),
     Completion(commands::completion::CompletionArgs),
     Man(commands::man::ManArgs),
+}
+
+/// The whole command line, as clap knows it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Tsh::command()
 }
 
 /// Runs `tsh` with the words of its command line, the program's name first.

@@ -140,19 +140,28 @@ fn tls_failure(error: &reqwest::Error) -> Option<rustls::Error> {
 }
 
 fn distrust(place: &str, tls: &rustls::Error) -> Error {
-    match tls {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            Error::network(format!(
+    let untrusted = |reason: &CertificateError| {
+        matches!(reason, CertificateError::UnknownIssuer | CertificateError::BadSignature)
+    };
+    let elsewhere = |reason: &CertificateError| {
+        matches!(
+            reason,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        )
+    };
+    if let rustls::Error::InvalidCertificate(reason) = tls {
+        if untrusted(reason) {
+            return Error::network(format!(
                 "`{place}` IS NOT THE SERVER YOU TRUSTED: its authority is not the one that was agreed to at login. \
                  Someone may be reading along. Nothing was sent"
             ))
-            .hint("ask an administrator for the new pin (`countersign start` prints it)")
-            .hint(format!("then log in again: tsh login --proxy {place} --pin sha256:…"))
+            .hint("ask an administrator for the pin (`tctl status` shows it)")
+            .hint(format!("then log in again: tsh login --proxy {place} --pin sha256:…"));
         }
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => Error::network(format!("the server's certificate is not for `{place}`"))
-            .hint("use the address in the daemon's `public_addr`"),
-        other => Error::network(format!("no secure connection to `{place}`")).because(other.clone()),
+        if elsewhere(reason) {
+            return Error::network(format!("the server's certificate is not for `{place}`"))
+                .hint("use the address in the daemon's `public_addr`");
+        }
     }
+    Error::network(format!("no secure connection to `{place}`")).because(tls.clone())
 }

@@ -25,7 +25,9 @@ pub const MOST: usize = 100_000;
 /// Says that a document was written, and every warning about it.
 fn written(cx: &mut Context, written: &Written) -> Result<(), Error> {
     let word = if written.created { "Created" } else { "Changed" };
-    cx.show(written, |out| writeln!(out, "{word} {} {}", one_line(&written.kind), one_line(&written.name)))?;
+    cx.show(written, |out| {
+        writeln!(out, "{word} {} {}", one_line(&written.kind), one_line(&written.name))
+    })?;
     for warning in &written.warnings {
         writeln!(cx.err, "warning: {}", one_line(&warning.to_string()))?;
     }

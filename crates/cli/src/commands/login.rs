@@ -36,10 +36,10 @@ use crate::when;
 #[command(verbatim_doc_comment)]
 pub struct LoginArgs {
     /// The server [default: that of the last login]
-    #[arg(long, env = "TSH_PROXY", value_name = "HOST:PORT", hide_env_values = true)]
+    #[arg(long, env = "TSH_PROXY", value_name = "HOST:PORT", hide_env = true)]
     proxy: Option<String>,
     /// Who you are [default: who logged in last, else $USER]
-    #[arg(long, env = "TSH_USER", value_name = "NAME", hide_env_values = true)]
+    #[arg(long, env = "TSH_USER", value_name = "NAME", hide_env = true)]
     user: Option<String>,
     /// The server's pin, instead of a question
     #[arg(long, value_name = "sha256:…")]
@@ -57,6 +57,9 @@ pub struct LoginArgs {
     #[arg(long)]
     no_agent: bool,
 }
+
+/// Why a right code may be refused.
+const USED: &str = "a code works once: wait for the next one before trying again";
 
 /// Logs in and keeps keys, certificates and the generated ssh_config.
 ///
@@ -120,12 +123,7 @@ fn enter(cx: &mut Context, args: &LoginArgs, old: Option<&Profile>) -> Result<En
     };
     let answer: LoginAnswer = Api::over_tls(&address, trust, None)?
         .tell(&LOGIN, &[], &question)
-        .map_err(|error| match error.exit() {
-            Exit::NotLoggedIn | Exit::Denied => {
-                error.hint("a code works once: wait for the next one before trying again")
-            }
-            _ => error,
-        })?;
+        .map_err(|error| error.hint_on(Exit::NotLoggedIn, USED).hint_on(Exit::Denied, USED))?;
     Ok(Entered { address, pin, keys, answer })
 }
 

@@ -5,7 +5,10 @@ use crate::error::Error;
 use crate::exit::Exit;
 
 /// Recordings of sessions
+///
+///     tsh recordings ls
 #[derive(clap::Subcommand, Debug)]
+#[command(verbatim_doc_comment)]
 pub enum Command {}
 
 /// Runs one of them.

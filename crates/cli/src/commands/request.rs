@@ -25,9 +25,15 @@ pub enum Command {
     Show(show::ShowArgs),
     Search(list::SearchArgs),
     Review(review::ReviewArgs),
-    #[command(about = "Approve requests: short for `review --approve`")]
+    /// Approve requests: short for `review --approve`
+    ///
+    ///     tsh request approve bc8ca931 ed41c0de
+    #[command(verbatim_doc_comment)]
     Approve(review::AnswerArgs),
-    #[command(about = "Deny requests: short for `review --deny`")]
+    /// Deny requests: short for `review --deny`
+    ///
+    ///     tsh request deny bc8ca931 --reason "not during the freeze"
+    #[command(verbatim_doc_comment)]
     Deny(review::AnswerArgs),
     Cancel(close::CancelArgs),
     Release(close::ReleaseArgs),

@@ -99,13 +99,19 @@ fn export(cx: &mut Context, kind: Option<&str>) -> Result<Exit, Error> {
             .hint(format!("one of: {}", one_line(&kinds.join(", ")))));
     }
     cx.show(&authorities, |out| {
-        authorities.iter().try_for_each(|authority| writeln!(out, "{}", authority.public.trim_end()))
+        authorities
+            .iter()
+            .try_for_each(|authority| writeln!(out, "{}", authority.public.trim_end()))
     })?;
     Ok(Exit::Done)
 }
 
 fn table(out: &mut Output, authorities: &[AuthorityView]) -> io::Result<()> {
-    let mut table = Table::new(&[Column::new("Type"), Column::new("Generation"), Column::new("Public Key or Pin")]);
+    let mut table = Table::new(&[
+        Column::new("Type"),
+        Column::new("Generation"),
+        Column::new("Public Key or Pin"),
+    ]);
     for authority in authorities {
         let public = authority.pin.as_deref().unwrap_or(authority.public.trim_end());
         table.row([&authority.kind, &authority.generation, public]);
@@ -133,7 +139,12 @@ fn sign(cx: &mut Context, user: String, ttl: Span, out: PathBuf) -> Result<Exit,
     let now = cx.now();
     cx.show(&profile, |out| {
         writeln!(out, "Identity of {} in {}", one_line(&profile.user), home.path().display())?;
-        writeln!(out, "It works until {}. Use it with: TSH_HOME={}", when::relative(expires, now), home.path().display())
+        writeln!(
+            out,
+            "It works until {}. Use it with: TSH_HOME={}",
+            when::relative(expires, now),
+            home.path().display()
+        )
     })?;
     Ok(Exit::Done)
 }

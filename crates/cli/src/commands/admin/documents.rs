@@ -144,20 +144,28 @@ pub fn create(cx: &mut Context, args: CreateArgs) -> Result<Exit, Error> {
     let (name, text) = if path.as_os_str() == "-" {
         ("standard input".to_owned(), cx.read_all(MAX_TEXT as u64)?)
     } else {
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Error::usage(format!("cannot read `{}`", path.display())).because(error))?;
+        let text = fs::read_to_string(&path).map_err(|error| {
+            Error::usage(format!("cannot read `{}`", path.display())).because(error)
+        })?;
         (path.display().to_string(), text)
     };
     let documents = parse(&text).map_err(|problems| wrong(&name, &problems))?;
     let api = cx.api()?;
     for (done, document) in documents.iter().enumerate() {
         send(cx, &api, document, args.force).map_err(|error| {
-            let what = format!("`{name}` line {}: {} {}", document.line, document.kind.as_str(), document.name);
+            let what = format!(
+                "`{name}` line {}: {} {}",
+                document.line,
+                document.kind.as_str(),
+                document.name
+            );
             let what = one_line(&what);
             match (done, documents.len()) {
                 (_, 1) => error,
                 (0, _) => error.hint(format!("this was {what}; nothing was written")),
-                (done, all) => error.hint(format!("this was {what}; {done} of {all} before it are written")),
+                (done, all) => {
+                    error.hint(format!("this was {what}; {done} of {all} before it are written"))
+                }
             }
         })?;
     }
@@ -170,11 +178,15 @@ fn send(cx: &mut Context, api: &Api, document: &Document, force: bool) -> Result
         true => (Method::Put, place.as_str()),
         false => (Method::Post, document.kind.path()),
     };
-    let answer: Value = api.at(method, path, &[], Some(&document.value)).map_err(|error| match error.exit() {
-        Exit::Conflict if !force => {
-            error.hint("to replace what is there: tctl create --force, or tctl edit KIND/NAME")
+    let answer: Value = api.at(method, path, &[], Some(&document.value)).map_err(|error| {
+        if force {
+            error
+        } else {
+            error.hint_on(
+                Exit::Conflict,
+                "to replace what is there: tctl create --force, or tctl edit KIND/NAME",
+            )
         }
-        _ => error,
     })?;
     if let Some(secret) = answer.get("secret").and_then(Value::as_str) {
         let secret = one_line(secret);
@@ -197,7 +209,8 @@ pub fn edit(cx: &mut Context, args: EditArgs) -> Result<Exit, Error> {
     let api = cx.api()?;
     let old = yaml(&fetch(&api, kind, name)?)?;
     let failed = |error: io::Error| Error::internal("cannot edit").because(error);
-    let mut file = tempfile::Builder::new().prefix("tctl-").suffix(".yaml").tempfile().map_err(failed)?;
+    let mut file =
+        tempfile::Builder::new().prefix("tctl-").suffix(".yaml").tempfile().map_err(failed)?;
     file.write_all(old.as_bytes()).map_err(failed)?;
     let editor = cx.env("VISUAL").or_else(|| cx.env("EDITOR")).unwrap_or_else(|| "vi".to_owned());
     // Through the shell, since the variable may hold arguments.
@@ -207,7 +220,9 @@ pub fn edit(cx: &mut Context, args: EditArgs) -> Result<Exit, Error> {
         .status()
         .map_err(failed)?;
     if !ended.success() {
-        return Err(Error::usage(format!("the editor `{editor}` ended with {ended}; nothing was written")));
+        return Err(Error::usage(format!(
+            "the editor `{editor}` ended with {ended}; nothing was written"
+        )));
     }
     let text = fs::read_to_string(file.path()).map_err(failed)?;
     if text == old {
@@ -233,9 +248,8 @@ fn put(cx: &mut Context, api: &Api, kind: Kind, name: &str, text: &str) -> Resul
             .hint("make another with: tctl create -f FILE"));
     }
     let answer: Written =
-        api.at(Method::Put, &one(kind, name), &[], Some(&document.value)).map_err(|error| match error.exit() {
-            Exit::Conflict => error.hint("someone changed it meanwhile; nothing was written"),
-            _ => error,
+        api.at(Method::Put, &one(kind, name), &[], Some(&document.value)).map_err(|error| {
+            error.hint_on(Exit::Conflict, "someone changed it meanwhile; nothing was written")
         })?;
     super::written(cx, &answer)
 }
@@ -273,7 +287,9 @@ fn read(what: &str) -> Result<(Kind, Option<&str>), Error> {
         Some((kind, name)) => (kind, Some(name).filter(|name| !name.is_empty())),
         None => (what, None),
     };
-    let kind = kind.parse().map_err(|error| Error::usage(format!("`{}` is no kind: {error}", one_line(kind))))?;
+    let kind = kind
+        .parse()
+        .map_err(|error| Error::usage(format!("`{}` is no kind: {error}", one_line(kind))))?;
     Ok((kind, name))
 }
 
@@ -309,11 +325,13 @@ fn yaml(document: &Value) -> Result<String, Error> {
         metadata: part("metadata"),
         spec: part("spec"),
     };
-    serde_saphyr::to_string(&ordered).map_err(|error| Error::internal("cannot write YAML").because(error))
+    serde_saphyr::to_string(&ordered)
+        .map_err(|error| Error::internal("cannot write YAML").because(error))
 }
 
 fn table(out: &mut Output, documents: &[Value]) -> io::Result<()> {
-    let mut table = Table::new(&[Column::new("Name"), Column::new("Labels"), Column::new("Description")]);
+    let mut table =
+        Table::new(&[Column::new("Name"), Column::new("Labels"), Column::new("Description")]);
     for document in documents {
         let text = |path: &str| document.pointer(path).and_then(Value::as_str).unwrap_or_default();
         let labels = document.pointer("/metadata/labels").and_then(Value::as_object);
@@ -347,7 +365,12 @@ mod tests {
         let text = "kind: lock\nversion: v1\nmetadata:\n  name: a\nspec:\n  target:\n    usr: alice\n---\n\
                     kind: rol\nversion: v1\nmetadata: {name: x}\n---\nkind: [\n";
         let error = wrong("x.yaml", &parse(text).unwrap_err());
-        expect_test::expect![[r#""#]].assert_eq(&error.message());
+        expect_test::expect![[r#"
+            error: `x.yaml` was not sent:
+              line 7: spec.target.usr: unknown field `usr`, expected one of user, role, login, node, request, session, login_session
+              line 9: kind: `rol` is not a kind: expected one of role, user, node, lock, token, access_monitoring_rule
+              line 13: kind: expected string scalar
+        "#]].assert_eq(&error.message());
     }
 
     #[test]

@@ -57,6 +57,9 @@ struct TargetArgs {
     /// This session
     #[arg(long)]
     session: Option<String>,
+    /// Everything under this login
+    #[arg(long)]
+    login_session: Option<String>,
 }
 
 /// Who and what is locked out.
@@ -93,7 +96,7 @@ pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
 /// # Errors
 /// The server refuses or cannot be asked.
 pub fn lock(cx: &mut Context, args: LockArgs) -> Result<Exit, Error> {
-    let TargetArgs { user, role, login, node, request, session } = args.target;
+    let TargetArgs { user, role, login, node, request, session, login_session } = args.target;
     let name = args.name.unwrap_or_else(|| format!("lock-{:08x}", rand::random::<u32>()));
     let expires = args.ttl.map(|ttl| cx.now().checked_add(ttl.0).unwrap_or(Timestamp::MAX));
     let document = LockDocument {
@@ -101,7 +104,7 @@ pub fn lock(cx: &mut Context, args: LockArgs) -> Result<Exit, Error> {
         version: "v1".to_owned(),
         metadata: Metadata { name: name.clone(), ..Metadata::default() },
         spec: LockSpec {
-            target: LockTarget { user, role, login, node, request, session },
+            target: LockTarget { user, role, login, node, request, session, login_session },
             message: args.message,
             expires,
         },
@@ -122,7 +125,8 @@ fn list(cx: &mut Context) -> Result<Exit, Error> {
     ]);
     let now = cx.now();
     for lock in &locks {
-        let until = lock.spec.expires.map_or("removed".to_owned(), |expires| when::relative(expires, now));
+        let until =
+            lock.spec.expires.map_or("removed".to_owned(), |expires| when::relative(expires, now));
         table.row([&lock.metadata.name, &kept_out(&lock.spec.target), &until, &lock.spec.message]);
     }
     cx.show(&locks, |out| table.write(out))?;
@@ -130,7 +134,7 @@ fn list(cx: &mut Context) -> Result<Exit, Error> {
 }
 
 fn kept_out(target: &LockTarget) -> String {
-    let LockTarget { user, role, login, node, request, session } = target;
+    let LockTarget { user, role, login, node, request, session, login_session } = target;
     let fields = [
         ("user", user),
         ("role", role),
@@ -138,7 +142,10 @@ fn kept_out(target: &LockTarget) -> String {
         ("node", node),
         ("request", request),
         ("session", session),
+        ("login_session", login_session),
     ];
-    let named = fields.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")));
+    let named = fields
+        .iter()
+        .filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")));
     named.collect::<Vec<_>>().join(" ")
 }

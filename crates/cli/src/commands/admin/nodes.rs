@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use api::document::{Kind, Metadata, Written};
 use api::endpoints::documents::{NODE_CREATE, NODE_HOST_CERTIFICATE, NODE_LIST, NODE_TRUST};
-use api::node::{HostCertificate, HostKey, NodeAuth, NodeAuthMethod, NodeDocument, NodeSpec, NodeTrust};
+use api::node::{
+    HostCertificate, HostKey, NodeAuth, NodeAuthMethod, NodeDocument, NodeSpec, NodeTrust,
+};
 use serde::Serialize;
 
 use super::{MOST, documents, pair};
@@ -105,7 +107,8 @@ pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
 fn add(cx: &mut Context, args: AddArgs) -> Result<Exit, Error> {
     // Whatever is read from this machine is read before anything is written there.
     let to_sign = args.sign_host_key.as_deref().map(public_key).transpose()?;
-    let host_keys = args.host_key.iter().map(|key| accepted_key(key)).collect::<Result<Vec<_>, _>>()?;
+    let host_keys =
+        args.host_key.iter().map(|key| accepted_key(key)).collect::<Result<Vec<_>, _>>()?;
     let auth = auth(cx, &args)?;
     let document = NodeDocument {
         kind: "node".to_owned(),
@@ -118,9 +121,11 @@ fn add(cx: &mut Context, args: AddArgs) -> Result<Exit, Error> {
         spec: NodeSpec { addr: args.addr, host_keys, auth },
     };
     let api = cx.api()?;
-    let written: Written = api.tell(&NODE_CREATE, &[], &document).map_err(|error| match error.exit() {
-        Exit::Conflict => error.hint(format!("change it with: tctl edit node/{}", one_line(&args.name))),
-        _ => error,
+    let written: Written = api.tell(&NODE_CREATE, &[], &document).map_err(|error| {
+        error.hint_on(
+            Exit::Conflict,
+            format!("change it with: tctl edit node/{}", one_line(&args.name)),
+        )
     })?;
     let host_certificate = match (to_sign, args.sign_host_key) {
         (Some(key), Some(path)) => Some(sign(&api, &args.name, key, &path)?),
@@ -148,8 +153,9 @@ fn auth(cx: &mut Context, args: &AddArgs) -> Result<NodeAuth, Error> {
         });
     }
     if args.password_stdin {
-        let password =
-            cx.read_line()?.ok_or_else(|| Error::usage("there is no password on standard input"))?;
+        let password = cx
+            .read_line()?
+            .ok_or_else(|| Error::usage("there is no password on standard input"))?;
         return Ok(NodeAuth {
             method: NodeAuthMethod::Password,
             password: Some(password),
@@ -171,8 +177,9 @@ fn sign(api: &Api, name: &str, public_key: String, path: &Path) -> Result<PathBu
 
 fn public_key(path: &Path) -> Result<String, Error> {
     let text = read(path)?;
-    russh::keys::PublicKey::from_openssh(text.trim())
-        .map_err(|error| Error::usage(format!("`{}` is no public key", path.display())).because(error))?;
+    russh::keys::PublicKey::from_openssh(text.trim()).map_err(|error| {
+        Error::usage(format!("`{}` is no public key", path.display())).because(error)
+    })?;
     Ok(text.trim().to_owned())
 }
 
@@ -190,7 +197,10 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 fn page(out: &mut Output, trust: &NodeTrust, certificate: Option<&Path>) -> io::Result<()> {
-    writeln!(out, "On the host, a file with these lines (both generations of our user authority):\n")?;
+    writeln!(
+        out,
+        "On the host, a file with these lines (both generations of our user authority):\n"
+    )?;
     for line in &trust.trusted_user_ca_keys {
         writeln!(out, "  {}", one_line(line))?;
     }
@@ -206,8 +216,12 @@ fn page(out: &mut Output, trust: &NodeTrust, certificate: Option<&Path>) -> io::
 
 fn list(cx: &mut Context) -> Result<Exit, Error> {
     let nodes: Vec<NodeDocument> = cx.api()?.list(&NODE_LIST, &[], &[], MOST)?;
-    let mut table =
-        Table::new(&[Column::new("Node"), Column::new("Address"), Column::new("Log In By"), Column::new("Labels")]);
+    let mut table = Table::new(&[
+        Column::new("Node"),
+        Column::new("Address"),
+        Column::new("Log In By"),
+        Column::new("Labels"),
+    ]);
     for node in &nodes {
         let method = match node.spec.auth.method {
             NodeAuthMethod::Certificate => "certificate",

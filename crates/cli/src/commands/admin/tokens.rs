@@ -72,7 +72,11 @@ fn add(cx: &mut Context, name: String, user: String, ttl: Span) -> Result<Exit, 
     let token: NewToken = cx.api()?.tell(&TOKEN_CREATE, &[], &document)?;
     cx.show(&token, |out| {
         let until = when::relative(expires, now);
-        writeln!(out, "Token {}, until {until}. Its secret, shown only now:\n", one_line(&token.name))?;
+        writeln!(
+            out,
+            "Token {}, until {until}. Its secret, shown only now:\n",
+            one_line(&token.name)
+        )?;
         writeln!(out, "  {}", one_line(&token.secret))
     })?;
     Ok(Exit::Done)
@@ -83,7 +87,11 @@ fn list(cx: &mut Context) -> Result<Exit, Error> {
     let mut table = Table::new(&[Column::new("Token"), Column::new("User"), Column::new("Until")]);
     let now = cx.now();
     for token in &tokens {
-        table.row([&token.metadata.name, &token.spec.user, &when::relative(token.spec.expires, now)]);
+        table.row([
+            &token.metadata.name,
+            &token.spec.user,
+            &when::relative(token.spec.expires, now),
+        ]);
     }
     cx.show(&tokens, |out| table.write(out))?;
     Ok(Exit::Done)

@@ -116,17 +116,26 @@ fn invite(cx: &mut Context, api: &Api, name: &str, ttl: Option<Span>) -> Result<
         writeln!(out, "{user} can log in after opening this link, once:\n")?;
         writeln!(out, "  {}\n", one_line(&invite.link))?;
         writeln!(out, "In a terminal: tsh login --invite LINK")?;
-        writeln!(out, "It works until {}; whoever has it becomes {user}.", when::relative(invite.expires, now))
+        writeln!(
+            out,
+            "It works until {}; whoever has it becomes {user}.",
+            when::relative(invite.expires, now)
+        )
     })?;
     Ok(Exit::Done)
 }
 
 fn list(cx: &mut Context) -> Result<Exit, Error> {
     let users: Vec<UserDocument> = cx.api()?.list(&USER_LIST, &[], &[], MOST)?;
-    let mut table =
-        Table::new(&[Column::new("User"), Column::new("Roles"), Column::new("Logins"), Column::new("Status")]);
+    let mut table = Table::new(&[
+        Column::new("User"),
+        Column::new("Roles"),
+        Column::new("Logins"),
+        Column::new("Status"),
+    ]);
     for user in &users {
-        let logins = user.spec.traits.get("logins").map(|logins| logins.join(",")).unwrap_or_default();
+        let logins =
+            user.spec.traits.get("logins").map(|logins| logins.join(",")).unwrap_or_default();
         let status = if user.spec.disabled { "disabled" } else { "active" };
         table.row([&user.metadata.name, &user.spec.roles.join(","), &logins, status]);
     }
