@@ -5,10 +5,11 @@
 
 pub(crate) mod locks;
 pub(crate) mod nodes;
+pub(crate) mod roles;
 
 use crate::{Caller, Control, Failure, Routes};
 use api::audit::NewEvent;
-use api::document::{Kind, Metadata, Written};
+use api::document::{Kind, Written};
 use api::page::Page;
 use api::problem::{FieldProblem, Problem};
 use bytes::Bytes;
@@ -20,7 +21,7 @@ use store::kv::{Absent, Commit, Entry, Expect, Range};
 const MAX_IN_EVENT: usize = 32 * 1024;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    nodes::routes(locks::routes(routes))
+    roles::routes(nodes::routes(locks::routes(routes)))
 }
 
 impl From<DocumentError> for Failure {
@@ -37,17 +38,10 @@ impl From<DocumentError> for Failure {
 pub(crate) trait Kept: DeserializeOwned + Serialize + Clone + Send + 'static {
     /// Its kind.
     const KIND: Kind;
-    /// The versions we read.
-    const VERSIONS: &'static [&'static str];
-
-    /// The word after `kind:`.
-    fn kind(&self) -> &str;
-    /// The word after `version:`.
-    fn version(&self) -> &str;
-    /// What it says about itself.
-    fn metadata(&self) -> &Metadata;
-    /// The same, to be changed.
-    fn metadata_mut(&mut self) -> &mut Metadata;
+    /// Its name.
+    fn name(&self) -> &str;
+    /// The revision it carries: of what was read, where it is written; of what is kept, where it is read.
+    fn revision(&mut self) -> &mut Option<u64>;
     /// Checks what it means. Gives what the writer may want to know.
     ///
     /// # Errors
@@ -71,26 +65,31 @@ pub(crate) fn read<D: Kept>(
     name: Option<&str>,
 ) -> Result<(D, Vec<FieldProblem>), Failure> {
     let document: D = api::document::typed(text).map_err(Failure::fields)?;
-    let mut problems = Vec::new();
+    if name.is_some_and(|name| name != document.name()) {
+        return Err(Failure::field(
+            "metadata.name",
+            "differs from the name in the path; a document cannot be renamed",
+        ));
+    }
+    let warnings = document.check(control).map_err(Failure::fields)?;
+    Ok((document, warnings))
+}
+
+/// Checks the first two words of a document.
+pub(crate) fn check_head(
+    (kind, version): (&str, &str),
+    expected: Kind,
+    versions: &[&str],
+    problems: &mut Vec<FieldProblem>,
+) {
     let mut wrong = |path: &str, message: String| {
         problems.push(FieldProblem { path: path.to_owned(), message, ..FieldProblem::default() });
     };
-    if document.kind() != D::KIND.as_str() {
-        wrong("kind", format!("expected `{}`", D::KIND.as_str()));
+    if kind != expected.as_str() {
+        wrong("kind", format!("expected `{}`", expected.as_str()));
     }
-    if !D::VERSIONS.contains(&document.version()) {
-        wrong("version", format!("expected {}", D::VERSIONS.join(" or ")));
-    }
-    if name.is_some_and(|name| name != document.metadata().name) {
-        wrong(
-            "metadata.name",
-            "differs from the name in the path; a document cannot be renamed".to_owned(),
-        );
-    }
-    match document.check(control) {
-        Ok(warnings) if problems.is_empty() => Ok((document, warnings)),
-        Ok(_) => Err(Failure::fields(problems)),
-        Err(found) => Err(Failure::fields(problems.into_iter().chain(found).collect())),
+    if !versions.contains(&version) {
+        wrong("version", format!("expected {}", versions.join(" or ")));
     }
 }
 
@@ -103,10 +102,10 @@ pub(crate) async fn write<D: Kept>(
     mode: Mode,
     also: Commit,
 ) -> Result<Written, Failure> {
-    let name = document.metadata().name.clone();
+    let name = document.name().to_owned();
     let key = documents::key(D::KIND, &name);
     let seen = fetch(control, &key).await?;
-    let claimed = document.metadata_mut().revision.take();
+    let claimed = document.revision().take();
     let expect: Expect = match (mode, &seen, claimed) {
         (Mode::Create, None, _) | (Mode::Put, None, None) => Absent.into(),
         (Mode::Create, Some(_), _) => {
@@ -178,13 +177,13 @@ pub(crate) async fn page<D: Kept>(
     }
     let page = control.store().range(range).await?;
     let items = page.entries.iter().map(decode::<D>).collect::<Result<Vec<_>, _>>()?;
-    let next = items.last().filter(|_| page.more).map(|last| last.metadata().name.clone());
+    let next = items.last().filter(|_| page.more).map(|last| last.name().to_owned());
     Ok(Page { items, next })
 }
 
 fn decode<D: Kept>(entry: &Entry) -> Result<D, Failure> {
     let mut document: D = serde_json::from_slice(&entry.value).map_err(Failure::internal)?;
-    document.metadata_mut().revision = Some(entry.revision.0);
+    *document.revision() = Some(entry.revision.0);
     Ok(document)
 }
 

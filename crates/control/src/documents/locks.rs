@@ -1,12 +1,12 @@
 //! Locks: who or what is kept out, at once.
 
-use super::{Kept, Mode, load, page, read, remove, write};
+use super::{Kept, Mode, check_head, load, page, read, remove, write};
 use crate::{
     Caller, Control, Failure, Routes,
     http::{Answer, List, Text},
 };
 use access::lock::Lock;
-use api::document::{Kind, Metadata, Written};
+use api::document::{Kind, Written};
 use api::endpoints::documents as table;
 use api::lock::LockDocument;
 use api::page::Page;
@@ -20,26 +20,24 @@ use store::kv::Commit;
 
 impl Kept for LockDocument {
     const KIND: Kind = Kind::Lock;
-    const VERSIONS: &'static [&'static str] = &["v1", "v2"];
 
-    fn kind(&self) -> &str {
-        &self.kind
+    fn name(&self) -> &str {
+        &self.metadata.name
     }
 
-    fn version(&self) -> &str {
-        &self.version
-    }
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut Metadata {
-        &mut self.metadata
+    fn revision(&mut self) -> &mut Option<u64> {
+        &mut self.metadata.revision
     }
 
     fn check(&self, control: &Control) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
-        Lock::try_from(self)?;
+        let mut problems = Vec::new();
+        check_head((&self.kind, &self.version), Self::KIND, &["v1", "v2"], &mut problems);
+        if let Err(found) = Lock::try_from(self) {
+            problems.extend(found);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let past = self.spec.expires.filter(|expires| *expires <= control.now());
         Ok(past
             .map(|expires| FieldProblem {

@@ -1,12 +1,12 @@
 //! Nodes: SSH hosts, how we know them and how we log in there.
 
-use super::{Kept, Mode, fetch, load, page, read, remove, sealed, write};
+use super::{Kept, Mode, check_head, fetch, load, page, read, remove, sealed, write};
 use crate::{
     Caller, Control, Failure, Routes,
     http::{Answer, Json as Body, List, Text},
 };
 use access::name::TargetName;
-use api::document::{Kind, Metadata, Written};
+use api::document::{Kind, Written};
 use api::endpoints::documents as table;
 use api::node::{HostCertificate, HostKey, NodeAuthMethod, NodeDocument, NodeTrust, secret_name};
 use api::page::Page;
@@ -33,26 +33,18 @@ const MAX_NAMES: usize = 32;
 
 impl Kept for NodeDocument {
     const KIND: Kind = Kind::Node;
-    const VERSIONS: &'static [&'static str] = &["v1", "v2"];
 
-    fn kind(&self) -> &str {
-        &self.kind
+    fn name(&self) -> &str {
+        &self.metadata.name
     }
 
-    fn version(&self) -> &str {
-        &self.version
-    }
-
-    fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut Metadata {
-        &mut self.metadata
+    fn revision(&mut self) -> &mut Option<u64> {
+        &mut self.metadata.revision
     }
 
     fn check(&self, _: &Control) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
         let mut problems = Vec::new();
+        check_head((&self.kind, &self.version), Self::KIND, &["v1", "v2"], &mut problems);
         let mut wrong = |path: String, message: String| {
             problems.push(FieldProblem { path, message, ..FieldProblem::default() })
         };

@@ -5,6 +5,7 @@ use access::name::LoginId;
 use api::document::Kind;
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use ca::{Authorities, SealKey};
 use control::http::{Limits, NoMeter};
 use control::{Caller, Control, Parts};
@@ -94,11 +95,15 @@ impl House {
         })
     }
 
+    /// One call, its answer not read yet.
+    pub(crate) async fn respond(&self, caller: Caller, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(caller);
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     /// One call, with any body.
     pub(crate) async fn send(&self, caller: Caller, request: Request<Body>) -> Answer {
-        let mut request = request;
-        request.extensions_mut().insert(caller);
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.respond(caller, request).await;
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes)

@@ -3,4 +3,8 @@
 
 mod contract;
 mod coverage;
+mod documents;
+mod followed;
 mod house;
+mod requests;
+mod stage;
