@@ -238,6 +238,12 @@ fn encode(value: &str, into: &mut String) {
     }
 }
 
+/// What every list takes.
+pub const PAGE: &[Parameter] = &[
+    Parameter::new("limit", "How many at most: 1 to 1000, 100 by default."),
+    Parameter::new("cursor", "Where the page begins: `next` of the page before."),
+];
+
 /// Every endpoint there is.
 pub static ENDPOINTS: &[&[Endpoint]] = &[
     audit::ALL,

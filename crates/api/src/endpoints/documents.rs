@@ -4,19 +4,22 @@ use super::{Auth, Endpoint, Verb};
 use crate::document::Written;
 use crate::lock::LockDocument;
 use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
+use crate::role::RoleDocument;
 
 /// Lists roles.
 pub const ROLE_LIST: Endpoint =
     Endpoint::get("/v1/roles", "listRoles", "List roles", Auth::Rule("role", Verb::List))
-        .answers_any();
+        .query(super::PAGE)
+        .pages::<RoleDocument>();
 /// Creates a role.
 pub const ROLE_CREATE: Endpoint =
     Endpoint::post("/v1/roles", "createRole", "Create a role", Auth::Rule("role", Verb::Create))
+        .takes_document::<RoleDocument>()
         .answers::<Written>();
 /// Reads a role.
 pub const ROLE_SHOW: Endpoint =
     Endpoint::get("/v1/roles/{name}", "showRole", "Read a role", Auth::Rule("role", Verb::Read))
-        .answers_any();
+        .answers::<RoleDocument>();
 /// Writes a role.
 pub const ROLE_PUT: Endpoint = Endpoint::put(
     "/v1/roles/{name}",
@@ -24,6 +27,7 @@ pub const ROLE_PUT: Endpoint = Endpoint::put(
     "Create or replace a role",
     Auth::Rule("role", Verb::Update),
 )
+.takes_document::<RoleDocument>()
 .answers::<Written>();
 /// Removes a role.
 pub const ROLE_DELETE: Endpoint = Endpoint::delete(
@@ -36,6 +40,7 @@ pub const ROLE_DELETE: Endpoint = Endpoint::delete(
 /// Lists nodes.
 pub const NODE_LIST: Endpoint =
     Endpoint::get("/v1/nodes", "listNodes", "List nodes", Auth::Rule("node", Verb::List))
+        .query(super::PAGE)
         .pages::<NodeDocument>();
 /// Creates a node.
 pub const NODE_CREATE: Endpoint =
@@ -87,6 +92,7 @@ pub const NODE_HOST_CERTIFICATE: Endpoint = Endpoint::post(
 /// Lists locks.
 pub const LOCK_LIST: Endpoint =
     Endpoint::get("/v1/locks", "listLocks", "List locks", Auth::Rule("lock", Verb::List))
+        .query(super::PAGE)
         .pages::<LockDocument>();
 /// Creates a lock.
 pub const LOCK_CREATE: Endpoint =

@@ -56,7 +56,11 @@ async fn list(State(control): State<Control>, query: List) -> Answer<Page<RoleDo
     Ok(Json(page(&control, query.limit()?, query.cursor()?).await?))
 }
 
-async fn create(State(control): State<Control>, caller: Caller, Text(text): Text) -> Answer<Written> {
+async fn create(
+    State(control): State<Control>,
+    caller: Caller,
+    Text(text): Text,
+) -> Answer<Written> {
     let (document, warnings) = read::<RoleDocument>(&control, &text, None)?;
     Ok(Json(write(&control, &caller, document, warnings, Mode::Create, Commit::new()).await?))
 }
@@ -65,14 +69,23 @@ async fn show(State(control): State<Control>, Path(name): Path<String>) -> Answe
     Ok(Json(load(&control, &name).await?))
 }
 
-async fn put(State(control): State<Control>, caller: Caller, Path(name): Path<String>, Text(text): Text) -> Answer<Written> {
+async fn put(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Text(text): Text,
+) -> Answer<Written> {
     let (document, warnings) = read::<RoleDocument>(&control, &text, Some(&name))?;
     Ok(Json(write(&control, &caller, document, warnings, Mode::Put, Commit::new()).await?))
 }
 
 /// A role that somebody holds stays: taking it away from everyone at once is rarely what is meant, and
 /// never what is seen.
-async fn delete(State(control): State<Control>, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, Failure> {
+async fn delete(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Failure> {
     let role: RoleName = name.parse().map_err(|_| Problem::not_found())?;
     control.caught_up().await;
     let holders: Vec<String> = control
@@ -87,7 +100,9 @@ async fn delete(State(control): State<Control>, caller: Caller, Path(name): Path
             named.push(&rest);
         }
         let detail = format!("role `{role}` is held by {}", named.join(", "));
-        return Err(Problem::conflict("role.in_use", detail).hint("take it from these users first: tctl edit user/NAME").into());
+        return Err(Problem::conflict("role.in_use", detail)
+            .hint("take it from these users first: tctl edit user/NAME")
+            .into());
     }
     remove(&control, &caller, Kind::Role, &name, Commit::new()).await?;
     Ok(StatusCode::NO_CONTENT)

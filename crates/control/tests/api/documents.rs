@@ -9,7 +9,12 @@ const NODE: &str = "kind: node\nversion: v1\nmetadata: {name: db-box, labels: {e
 async fn an_edit_succeeds_only_if_nobody_was_faster() {
     let house = House::staged().await;
     let created = house.yaml("POST", "/v1/nodes", NODE).await;
-    assert_eq!((created.status.as_u16(), &created.body["created"]), (200, &json!(true)), "{}", created.body);
+    assert_eq!(
+        (created.status.as_u16(), &created.body["created"]),
+        (200, &json!(true)),
+        "{}",
+        created.body
+    );
     assert_eq!(house.yaml("POST", "/v1/nodes", NODE).await.code(), "exists");
 
     let mut mine = house.get(ADMIN, "/v1/nodes/db-box").await.body;
@@ -25,10 +30,24 @@ async fn an_edit_succeeds_only_if_nobody_was_faster() {
     assert_eq!(moved.body["errors"][0]["path"], "metadata.name");
 
     assert_eq!(house.get(house.user("mallory"), "/v1/nodes/db-box").await.status, 403);
-    assert_eq!(house.send(ADMIN, http::Request::delete("/v1/nodes/db-box").body(axum::body::Body::empty()).unwrap()).await.status, 204);
+    assert_eq!(
+        house
+            .send(
+                ADMIN,
+                http::Request::delete("/v1/nodes/db-box").body(axum::body::Body::empty()).unwrap()
+            )
+            .await
+            .status,
+        204
+    );
     assert_eq!(house.get(ADMIN, "/v1/nodes/db-box").await.status, 404);
     let log = house.get(ADMIN, "/v1/audit?target=node/db-box&order=oldest").await;
-    let codes: Vec<&str> = log.body["events"].as_array().unwrap().iter().map(|e| e["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> = log.body["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["code"].as_str().unwrap())
+        .collect();
     assert_eq!(codes, ["node.created", "node.updated", "node.updated", "node.removed"]);
     assert_eq!(log.body["events"][0]["user"], "system:operator/0");
 }
@@ -72,16 +91,30 @@ async fn what_is_wrong_in_a_document_is_named_by_path() {
     let node = |spec: &str| format!("kind: node\nversion: v1\nmetadata: {{name: a}}\nspec: {spec}");
     assert_eq!(refused("/v1/nodes", &node("{addr: nowhere}")).await, "spec.addr");
     assert_eq!(refused("/v1/nodes", &node("{addr: 'a:22', hostkeys: []}")).await, "spec.hostkeys");
-    assert_eq!(refused("/v1/nodes", &node("{addr: 'a:22', host_keys: [x]}")).await, "spec.host_keys[0]");
-    assert_eq!(refused("/v1/nodes", &node("{addr: 'a:22', auth: {password: x}}")).await, "spec.auth.password");
+    assert_eq!(
+        refused("/v1/nodes", &node("{addr: 'a:22', host_keys: [x]}")).await,
+        "spec.host_keys[0]"
+    );
+    assert_eq!(
+        refused("/v1/nodes", &node("{addr: 'a:22', auth: {password: x}}")).await,
+        "spec.auth.password"
+    );
     assert_eq!(refused("/v1/nodes", &NODE.replace("kind: node", "kind: lock")).await, "kind");
-    assert_eq!(refused("/v1/nodes", &NODE.replace("db-box,", "-oProxyCommand=x,")).await, "metadata.name");
-    let lock = |target: &str| format!("kind: lock\nversion: v1\nmetadata: {{name: a}}\nspec: {{target: {target}}}");
+    assert_eq!(
+        refused("/v1/nodes", &NODE.replace("db-box,", "-oProxyCommand=x,")).await,
+        "metadata.name"
+    );
+    let lock = |target: &str| {
+        format!("kind: lock\nversion: v1\nmetadata: {{name: a}}\nspec: {{target: {target}}}")
+    };
     assert_eq!(refused("/v1/locks", &lock("{}")).await, "spec.target");
     assert_eq!(refused("/v1/locks", &lock("{request: nonsense}")).await, "spec.target.request");
-    let role = |allow: &str| format!("kind: role\nversion: v7\nmetadata: {{name: a}}\nspec: {{allow: {allow}}}");
+    let role = |allow: &str| {
+        format!("kind: role\nversion: v7\nmetadata: {{name: a}}\nspec: {{allow: {allow}}}")
+    };
     assert_eq!(refused("/v1/roles", &role("{login: [root]}")).await, "spec.allow.login");
-    let broken = role("{request: {roles: [dba], thresholds: [{approve: 1, deny: 1, filter: 'contains('}]}}");
+    let broken =
+        role("{request: {roles: [dba], thresholds: [{approve: 1, deny: 1, filter: 'contains('}]}}");
     assert_eq!(refused("/v1/roles", &broken).await, "spec.allow.request.thresholds[0].filter");
     assert_eq!(house.get(ADMIN, "/v1/roles/a").await.status, 404, "nothing is half done");
 }
@@ -89,7 +122,9 @@ async fn what_is_wrong_in_a_document_is_named_by_path() {
 #[tokio::test]
 async fn a_role_that_somebody_holds_stays() {
     let house = House::staged().await;
-    let delete = |name: &str| http::Request::delete(format!("/v1/roles/{name}")).body(axum::body::Body::empty()).unwrap();
+    let delete = |name: &str| {
+        http::Request::delete(format!("/v1/roles/{name}")).body(axum::body::Body::empty()).unwrap()
+    };
     let answer = house.send(ADMIN, delete("reviewer")).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (409, "role.in_use"));
     assert!(answer.body["detail"].as_str().unwrap().contains("bob, carol"), "{}", answer.body);
@@ -103,18 +138,32 @@ async fn a_host_is_told_what_it_needs_to_trust_us() {
     assert_eq!(house.yaml("POST", "/v1/nodes", NODE).await.status, 200);
     let trust = house.get(ADMIN, "/v1/nodes/db-box/trust").await.body;
     assert_eq!(trust["sshd_config"].as_array().unwrap().len(), 2);
-    assert!(trust["trusted_user_ca_keys"][0].as_str().unwrap().starts_with("ssh-ed25519 "), "{trust}");
+    assert!(
+        trust["trusted_user_ca_keys"][0].as_str().unwrap().starts_with("ssh-ed25519 "),
+        "{trust}"
+    );
     assert!(trust["known_hosts"][0].as_str().unwrap().starts_with("@cert-authority "), "{trust}");
-    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ host";
+    let key =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ host";
     let path = "/v1/nodes/db-box/host-certificate";
-    let signed = house.call(ADMIN, "POST", path, &json!({"public_key": key, "names": ["db"]})).await;
+    let signed =
+        house.call(ADMIN, "POST", path, &json!({"public_key": key, "names": ["db"]})).await;
     assert_eq!(signed.status, 200, "{}", signed.body);
-    assert!(signed.body["certificate"].as_str().unwrap().starts_with("ssh-ed25519-cert-v01@openssh.com "));
+    assert!(
+        signed.body["certificate"]
+            .as_str()
+            .unwrap()
+            .starts_with("ssh-ed25519-cert-v01@openssh.com ")
+    );
     let bad = house.call(ADMIN, "POST", path, &json!({"public_key": "nonsense"})).await;
     assert_eq!(bad.body["errors"][0]["path"], "public_key");
     // No host may be signed into another's name.
-    assert_eq!(house.yaml("POST", "/v1/nodes", &NODE.replace("name: db-box", "name: victim")).await.status, 200);
-    let stolen = house.call(ADMIN, "POST", path, &json!({"public_key": key, "names": ["victim"]})).await;
+    assert_eq!(
+        house.yaml("POST", "/v1/nodes", &NODE.replace("name: db-box", "name: victim")).await.status,
+        200
+    );
+    let stolen =
+        house.call(ADMIN, "POST", path, &json!({"public_key": key, "names": ["victim"]})).await;
     assert_eq!(stolen.body["errors"][0]["path"], "names[0]", "{}", stolen.body);
     let log = house.get(ADMIN, "/v1/audit?code=cert.issued").await;
     assert_eq!(log.body["events"].as_array().unwrap().len(), 1);

@@ -32,7 +32,12 @@ impl Stream {
             if let Some(end) = self.text.find("\n\n") {
                 let event: String = self.text.drain(..end + 2).collect();
                 let field = |name: &str| {
-                    event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+                    event
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .unwrap_or_default()
+                        .trim()
+                        .to_owned()
                 };
                 if field("event:").is_empty() {
                     continue;
@@ -41,7 +46,8 @@ impl Stream {
                 return (field("id:").parse().unwrap(), field("event:"), data);
             }
             let frame = tokio::time::timeout(Duration::from_secs(20), self.body.frame()).await;
-            let bytes = frame.expect("an event should have come").unwrap().unwrap().into_data().unwrap();
+            let bytes =
+                frame.expect("an event should have come").unwrap().unwrap().into_data().unwrap();
             self.text.push_str(std::str::from_utf8(&bytes).unwrap());
         }
     }
@@ -83,7 +89,8 @@ async fn a_stream_shows_only_what_its_reader_may_see() {
 async fn a_reader_who_is_locked_out_reads_no_further() {
     let house = House::staged().await;
     let id = house.asked("alice").await;
-    let mut stream = Stream::open(&house, house.user("bob"), &format!("/v1/requests/{id}/events"), None).await;
+    let mut stream =
+        Stream::open(&house, house.user("bob"), &format!("/v1/requests/{id}/events"), None).await;
     let lock = "kind: lock\nversion: v1\nmetadata: {name: a}\nspec: {target: {user: bob}}";
     assert_eq!(house.yaml("POST", "/v1/locks", lock).await.status, 200);
     house.review(house.user("carol"), id, "approve").await;
@@ -94,7 +101,8 @@ async fn a_reader_who_is_locked_out_reads_no_further() {
 #[tokio::test]
 async fn an_id_from_elsewhere_begins_anew_and_says_so() {
     let house = House::staged().await;
-    let mut stream = Stream::open(&house, house.user("alice"), "/v1/events", Some(u64::MAX / 2)).await;
+    let mut stream =
+        Stream::open(&house, house.user("alice"), "/v1/events", Some(u64::MAX / 2)).await;
     let (id, name, _) = stream.next().await;
     assert_eq!((id, name.as_str()), (house.store.revision().0, "reset"));
     let asked = house.asked("alice").await;

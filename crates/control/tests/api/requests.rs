@@ -22,12 +22,16 @@ async fn a_request_is_asked_for_approved_and_given_back() {
     assert_eq!(approved.body["missing"], json!(null));
 
     let shown = house.get(house.user("alice"), &format!("/v1/requests/{id}")).await.body;
-    let told: Vec<&str> = shown["timeline"].as_array().unwrap().iter().map(|m| m["code"].as_str().unwrap()).collect();
+    let told: Vec<&str> =
+        shown["timeline"].as_array().unwrap().iter().map(|m| m["code"].as_str().unwrap()).collect();
     assert_eq!(told, ["request.created", "request.reviewed"]);
 
     let released = house.verb(house.user("alice"), id, "release", json!({})).await;
     assert_eq!(released.body["state"], "released", "{}", released.body);
-    assert_eq!(house.history(id).await, ["request.created", "request.reviewed", "request.released"]);
+    assert_eq!(
+        house.history(id).await,
+        ["request.created", "request.reviewed", "request.released"]
+    );
 }
 
 #[tokio::test]
@@ -39,9 +43,15 @@ async fn of_two_reviewers_at_once_one_wins_and_the_other_is_told_who() {
             house.review(house.user("bob"), id, "approve"),
             house.review(house.user("carol"), id, "deny")
         );
-        let (won, lost, winner) = if bob.status == 200 { (bob, carol, "bob") } else { (carol, bob, "carol") };
+        let (won, lost, winner) =
+            if bob.status == 200 { (bob, carol, "bob") } else { (carol, bob, "carol") };
         assert_eq!(won.status, 200, "{}", won.body);
-        assert_eq!((lost.status.as_u16(), lost.code().as_str()), (409, "request.request_closed"), "{}", lost.body);
+        assert_eq!(
+            (lost.status.as_u16(), lost.code().as_str()),
+            (409, "request.request_closed"),
+            "{}",
+            lost.body
+        );
         assert!(lost.body["detail"].as_str().unwrap().contains(winner), "{}", lost.body);
         assert_eq!(house.history(id).await, ["request.created", "request.reviewed"]);
         assert_eq!(house.request(id).await["reviews"].as_array().unwrap().len(), 1);
@@ -77,21 +87,34 @@ async fn nobody_approves_her_own_request_by_any_way_in() {
             .body(axum::body::Body::from(r#"{"decision":"approve"}"#))
             .unwrap();
         let answer = house.send(house.user("alice"), request).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "request.own_request"), "{channel}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (403, "request.own_request"),
+            "{channel}"
+        );
     }
     let over = house.verb(house.user("alice"), id, "state", json!({"decision": "approve"})).await;
     assert_eq!(over.code(), "request.own_request");
     // In a body nobody can say who she is.
     let body = json!({"decision": "approve", "author": "bob"});
-    let named = house.call(house.user("alice"), "POST", &format!("/v1/requests/{id}/reviews"), &body).await;
+    let named =
+        house.call(house.user("alice"), "POST", &format!("/v1/requests/{id}/reviews"), &body).await;
     assert_eq!((named.status.as_u16(), named.code().as_str()), (422, "invalid"), "{}", named.body);
     // Filed for her by someone else, it is still hers; and it is not for who filed it to approve.
     let filed = house
-        .call(house.user("ada"), "POST", "/v1/requests", &json!({"user": "alice", "roles": ["dba"], "reason": "x"}))
+        .call(
+            house.user("ada"),
+            "POST",
+            "/v1/requests",
+            &json!({"user": "alice", "roles": ["dba"], "reason": "x"}),
+        )
         .await;
     assert_eq!(filed.status, 200, "{}", filed.body);
     let other = filed.body["id"].as_str().unwrap().parse().unwrap();
-    assert_eq!(house.review(house.user("alice"), other, "approve").await.code(), "request.own_request");
+    assert_eq!(
+        house.review(house.user("alice"), other, "approve").await.code(),
+        "request.own_request"
+    );
     assert_eq!(house.request(id).await["state"], "pending");
     assert_eq!(house.request(other).await["state"], "pending");
 }
@@ -102,11 +125,13 @@ async fn the_administrator_on_the_host_overrides_and_is_named() {
     let id = house.asked("alice").await;
     let review = house.review(ADMIN, id, "approve").await;
     assert_eq!(review.status, 403, "reviews belong to people: {}", review.body);
-    let over = house.verb(ADMIN, id, "state", json!({"decision": "approve", "reason": "outage"})).await;
+    let over =
+        house.verb(ADMIN, id, "state", json!({"decision": "approve", "reason": "outage"})).await;
     assert_eq!(over.body["state"], "approved", "{}", over.body);
     assert_eq!(over.body["decided_by"], "system:operator/0");
     assert_eq!(house.history(id).await, ["request.created", "request.overridden"]);
-    let file = house.call(ADMIN, "POST", "/v1/requests", &json!({"roles": ["dba"], "reason": "x"})).await;
+    let file =
+        house.call(ADMIN, "POST", "/v1/requests", &json!({"roles": ["dba"], "reason": "x"})).await;
     assert_ne!(file.status, 200, "the socket is nobody who could hold a grant: {}", file.body);
 }
 
@@ -121,7 +146,10 @@ async fn a_call_sent_again_changes_nothing() {
     assert_eq!(house.review(house.user("bob"), id, "approve").await.status, 409);
     let id = house.asked("alice").await;
     assert_eq!(house.review(house.user("bob"), id, "approve").await.status, 200);
-    assert_eq!(house.verb(house.user("bob"), id, "revoke", json!({"reason": "over"})).await.status, 200);
+    assert_eq!(
+        house.verb(house.user("bob"), id, "revoke", json!({"reason": "over"})).await.status,
+        200
+    );
     assert_eq!(house.verb(house.user("bob"), id, "revoke", json!({})).await.status, 409);
     assert_eq!(house.history(id).await, ["request.created", "request.reviewed", "request.revoked"]);
 }
@@ -131,7 +159,13 @@ async fn what_one_may_not_see_looks_like_what_is_not_there() {
     let house = House::staged().await;
     let id = house.asked("alice").await;
     let unknown = "ffffffff-ffff-ffff".parse().unwrap();
-    let bodies = [("reviews", json!({"decision": "approve"})), ("cancel", json!({})), ("release", json!({})), ("revoke", json!({})), ("state", json!({"decision": "approve"}))];
+    let bodies = [
+        ("reviews", json!({"decision": "approve"})),
+        ("cancel", json!({})),
+        ("release", json!({})),
+        ("revoke", json!({})),
+        ("state", json!({"decision": "approve"})),
+    ];
     for (verb, body) in bodies {
         let mut hidden = house.verb(house.user("mallory"), id, verb, body.clone()).await;
         let mut absent = house.verb(house.user("mallory"), unknown, verb, body).await;
@@ -140,7 +174,11 @@ async fn what_one_may_not_see_looks_like_what_is_not_there() {
         }
         assert_eq!((hidden.status.as_u16(), &hidden.body), (404, &absent.body), "{verb}");
     }
-    for path in [format!("/v1/requests/{id}"), format!("/v1/requests/{id}/sessions"), format!("/v1/requests/{id}/events")] {
+    for path in [
+        format!("/v1/requests/{id}"),
+        format!("/v1/requests/{id}/sessions"),
+        format!("/v1/requests/{id}/events"),
+    ] {
         assert_eq!(house.get(house.user("mallory"), &path).await.status, 404, "{path}");
     }
     assert_eq!(house.get(house.user("mallory"), "/v1/requests").await.body["items"], json!([]));
@@ -156,10 +194,17 @@ async fn a_dry_run_says_what_would_happen_and_keeps_nothing() {
     let answer = house.call(house.user("alice"), "POST", "/v1/requests", &body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!((&answer.body["duration"], &answer.body["revision"]), (&json!("4h"), &json!(0)));
-    assert!(answer.body["duration_cut_by"].as_str().unwrap().contains("engineer"), "{}", answer.body);
+    assert!(
+        answer.body["duration_cut_by"].as_str().unwrap().contains("engineer"),
+        "{}",
+        answer.body
+    );
     assert_eq!(house.get(ADMIN, "/v1/requests?state=all").await.body["items"], json!([]));
     let refused = house.call(house.user("mallory"), "POST", "/v1/requests", &body).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (403, "request.not_requestable"));
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (403, "request.not_requestable")
+    );
 }
 
 #[tokio::test]
@@ -190,7 +235,13 @@ async fn pages_have_everything_once_newest_first() {
     for _ in 0..10 {
         let page = house.get(house.user("bob"), &path).await;
         assert_eq!(page.status, 200, "{}", page.body);
-        seen.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page.body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["id"].as_str().unwrap().to_owned()),
+        );
         let Some(next) = page.body["next"].as_str() else { break };
         path = format!("/v1/requests?limit=5&cursor={}", next.replace('/', "%2F"));
     }
@@ -208,25 +259,45 @@ async fn bad_input_is_refused_by_the_field_that_is_wrong() {
     let house = House::staged().await;
     let alice = || house.user("alice");
     let raw = async |body: String, kind: &str| {
-        let request = http::Request::post("/v1/requests").header("content-type", kind).body(axum::body::Body::from(body));
+        let request = http::Request::post("/v1/requests")
+            .header("content-type", kind)
+            .body(axum::body::Body::from(body));
         house.send(alice(), request.unwrap()).await
     };
-    let field = |answer: &crate::house::Answer| answer.body["errors"][0]["path"].as_str().unwrap_or("-").to_owned();
+    let field = |answer: &crate::house::Answer| {
+        answer.body["errors"][0]["path"].as_str().unwrap_or("-").to_owned()
+    };
 
     let answer = raw(r#"{"roles": ["dba"], "reasn": "x"}"#.to_owned(), "application/json").await;
-    assert_eq!((answer.status.as_u16(), field(&answer).as_str()), (422, "reasn"), "{}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), field(&answer).as_str()),
+        (422, "reasn"),
+        "{}",
+        answer.body
+    );
     let answer = raw("{\n \"roles\": [1]}".to_owned(), "application/json").await;
-    assert_eq!((answer.status.as_u16(), field(&answer).as_str()), (422, "roles[0]"), "{}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), field(&answer).as_str()),
+        (422, "roles[0]"),
+        "{}",
+        answer.body
+    );
     assert_eq!(answer.body["errors"][0]["line"], 2);
     let answer = raw(r#"{"roles": ["dba"]"#.to_owned(), "application/json").await;
     assert_eq!(answer.status, 422, "{}", answer.body);
-    let answer = raw(r#"{"resources": ["/main/node/a", "nonsense"]}"#.to_owned(), "application/json").await;
+    let answer =
+        raw(r#"{"resources": ["/main/node/a", "nonsense"]}"#.to_owned(), "application/json").await;
     assert_eq!(field(&answer), "resources[1]", "{}", answer.body);
     let answer = raw("{}".to_owned(), "text/plain").await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (415, "media_type"));
-    let answer = raw(format!(r#"{{"reason": "{}"}}"#, "x".repeat(300_000)), "application/json").await;
+    let answer =
+        raw(format!(r#"{{"reason": "{}"}}"#, "x".repeat(300_000)), "application/json").await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (413, "too_large"));
-    let answer = raw(format!(r#"{{"roles": ["dba"], "reason": "{}"}}"#, "x".repeat(4097)), "application/json").await;
+    let answer = raw(
+        format!(r#"{{"roles": ["dba"], "reason": "{}"}}"#, "x".repeat(4097)),
+        "application/json",
+    )
+    .await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (422, "request.reason_too_long"));
 
     for (query, path) in [
@@ -243,10 +314,16 @@ async fn bad_input_is_refused_by_the_field_that_is_wrong() {
         ("reviewable=maybe", "reviewable"),
     ] {
         let answer = house.get(alice(), &format!("/v1/requests?{query}")).await;
-        assert_eq!((answer.status.as_u16(), field(&answer).as_str()), (422, path), "{query}: {}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), field(&answer).as_str()),
+            (422, path),
+            "{query}: {}",
+            answer.body
+        );
     }
     // A cursor into nowhere is only a position.
-    let answer = house.get(alice(), "/v1/requests?cursor=0000000000000000%2Fffffffff-ffff-ffff").await;
+    let answer =
+        house.get(alice(), "/v1/requests?cursor=0000000000000000%2Fffffffff-ffff-ffff").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 

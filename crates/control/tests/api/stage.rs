@@ -51,7 +51,13 @@ impl House {
     }
 
     /// One call with a document as its body.
-    pub(crate) async fn document(&self, caller: Caller, method: &str, path: &str, text: &str) -> Answer {
+    pub(crate) async fn document(
+        &self,
+        caller: Caller,
+        method: &str,
+        path: &str,
+        text: &str,
+    ) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -81,7 +87,13 @@ impl House {
     }
 
     /// Any other verb on a request.
-    pub(crate) async fn verb(&self, caller: Caller, id: RequestId, verb: &str, body: Value) -> Answer {
+    pub(crate) async fn verb(
+        &self,
+        caller: Caller,
+        id: RequestId,
+        verb: &str,
+        body: Value,
+    ) -> Answer {
         self.call(caller, "POST", &format!("/v1/requests/{id}/{verb}"), &body).await
     }
 
