@@ -194,7 +194,7 @@ fn one(part: &str, line: u64) -> Result<Document, Vec<FieldProblem>> {
         Kind::Token => drop(typed_at::<crate::token::TokenDocument>(part, line)?),
         Kind::User => drop(typed_at::<crate::user::UserDocument>(part, line)?),
         Kind::Role => drop(typed_at::<crate::role::RoleDocument>(part, line)?),
-        Kind::AccessMonitoringRule => {}
+        Kind::AccessMonitoringRule => drop(typed_at::<crate::rule::RuleDocument>(part, line)?),
     }
     Ok(Document { kind, name: head.metadata.name, line, text: part.to_owned(), value })
 }

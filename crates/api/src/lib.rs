@@ -25,6 +25,7 @@ pub mod reach;
 pub mod recording;
 pub mod request;
 pub mod role;
+pub mod rule;
 pub mod session;
 pub mod span;
 pub mod stream;
