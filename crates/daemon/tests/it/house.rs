@@ -1,0 +1,257 @@
+//! A house to tell stories in: a daemon of its own, in a folder of its own, stopped when dropped.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use totp_rs::{Builder, Secret};
+
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The roles of the product's story. `LOGIN` stands for the account the tests run as.
+pub const ROLES: &str = include_str!("roles.yaml");
+
+pub struct House {
+    pub dir: tempfile::TempDir,
+    pub listen: SocketAddr,
+    pub diag: SocketAddr,
+    pub daemon: Option<Daemon>,
+}
+
+/// A running `countersign`.
+pub struct Daemon {
+    child: Child,
+    /// What it printed until it was ready.
+    pub greeting: String,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.status, 0, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+}
+
+impl House {
+    /// A daemon that is ready.
+    pub fn open() -> Self {
+        let mut house = Self::build();
+        house.start();
+        house
+    }
+
+    /// A folder and ports, nothing started.
+    pub fn build() -> Self {
+        let dir = tempfile::Builder::new().prefix("countersign-it-").tempdir().unwrap();
+        Self { dir, listen: free(), diag: free(), daemon: None }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn login() -> String {
+        String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap().trim().to_owned()
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command.arg("start").arg("--data-dir").arg(self.data());
+        command.args(["--listen", &self.listen.to_string(), "--diag-listen", &self.diag.to_string(), "--log-level", "warn"]);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the daemon and waits until it says that it is ready.
+    pub fn start(&mut self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("daemon.log")).unwrap();
+        let mut child = self.command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut greeting = String::new();
+        loop {
+            let mut line = String::new();
+            if lines.read_line(&mut line).unwrap() == 0 {
+                let status = child.wait().unwrap();
+                panic!("the daemon ended with {status}:\n{greeting}{}", self.log());
+            }
+            let ready = line.contains("ready");
+            greeting.push_str(&line);
+            if ready {
+                break;
+            }
+        }
+        // Nobody reads further; whatever it still prints must not block it.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        self.daemon = Some(Daemon { child, greeting });
+    }
+
+    /// `kill -9`, at once.
+    pub fn kill(&mut self) {
+        let mut daemon = self.daemon.take().unwrap();
+        daemon.child.kill().unwrap();
+        daemon.child.wait().unwrap();
+    }
+
+    /// SIGTERM; the exit status.
+    pub fn stop(&mut self) -> i32 {
+        let mut daemon = self.daemon.take().unwrap();
+        daemon.terminate();
+        daemon.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("daemon.log")).unwrap_or_default()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.daemon.as_ref().unwrap().child.id()
+    }
+
+    /// One of our commands, with an environment that holds nothing of the machine's own.
+    pub fn program(&self, name: &str, user: &str) -> Command {
+        let bin = Path::new(env!("CARGO_BIN_EXE_countersign")).with_file_name(name);
+        assert!(bin.exists(), "{} is missing: cargo build --workspace --bins (make test does)", bin.display());
+        let mut command = Command::new(bin);
+        self.environment(&mut command, user);
+        command
+    }
+
+    pub fn environment(&self, command: &mut Command, user: &str) {
+        let bins = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap().display().to_string();
+        command.env_clear();
+        command.env("PATH", format!("{bins}:{}", std::env::var("PATH").unwrap()));
+        command.env("HOME", self.home(user)).env("TSH_HOME", self.home(user).join(".tsh"));
+        command.env("COUNTERSIGN_DATA_DIR", self.data()).env("LANG", "C.UTF-8").stdin(Stdio::null());
+    }
+
+    pub fn home(&self, user: &str) -> PathBuf {
+        let home = self.dir.path().join("home").join(user);
+        std::fs::create_dir_all(&home).unwrap();
+        home
+    }
+
+    pub fn tctl(&self, args: &[&str]) -> Ran {
+        run(self.program("tctl", "root").args(args), "")
+    }
+
+    pub fn tctl_with(&self, args: &[&str], input: &str) -> Ran {
+        run(self.program("tctl", "root").args(args), input)
+    }
+
+    pub fn tsh(&self, user: &str, args: &[&str]) -> Ran {
+        run(self.program("tsh", user).args(args), "")
+    }
+
+    /// Plain `ssh` with the configuration that `tsh config` printed.
+    pub fn ssh(&self, user: &str) -> Command {
+        let config = self.home(user).join("ssh_config");
+        if !config.exists() {
+            std::fs::write(&config, self.tsh(user, &["config"]).ok().out).unwrap();
+        }
+        let mut command = Command::new("ssh");
+        self.environment(&mut command, user);
+        command.arg("-F").arg(config);
+        command
+    }
+
+    /// The roles of the story, and these users, logged in.
+    pub fn people(&self, people: &[(&str, &str)]) {
+        self.tctl_with(&["create", "-f", "-"], &ROLES.replace("LOGIN", &Self::login())).ok();
+        for (name, roles) in people {
+            self.invite(name, roles);
+        }
+    }
+
+    /// Adds a user, who accepts the invite on a terminal. Returns the TOTP secret.
+    pub fn invite(&self, name: &str, roles: &str) -> String {
+        let added = self.tctl(&["users", "add", name, "--roles", roles, "--logins", &Self::login()]).ok();
+        let link = added.out.split_whitespace().find(|word| word.starts_with("https://")).expect(&added.out).to_owned();
+        let tsh = self.program("tsh", name);
+        let line = format!("{} login --invite {link} --pin {}", tsh.get_program().display(), self.pin());
+        let mut terminal = Command::new("script");
+        self.environment(&mut terminal, name);
+        terminal.args(["-qec", &line, "/dev/null"]).env("TSH_PASSWORD", PASSWORD).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = terminal.spawn().unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut seen, mut secret) = (String::new(), String::new());
+        let mut chunk = [0; 4096];
+        loop {
+            let read = output.read(&mut chunk).unwrap_or(0);
+            if read == 0 {
+                break;
+            }
+            seen.push_str(&String::from_utf8_lossy(&chunk[..read]));
+            if secret.is_empty() && seen.contains("authenticator: ") {
+                let after = seen.split("Secret:").nth(1).expect(&seen);
+                secret = after.lines().next().unwrap().replace(' ', "").trim().to_owned();
+                writeln!(input, "{}", code(&secret)).unwrap();
+            }
+        }
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{name} could not accept the invite:\n{seen}");
+        secret
+    }
+
+    /// The pin the daemon showed when it started.
+    pub fn pin(&self) -> String {
+        let greeting = &self.daemon.as_ref().unwrap().greeting;
+        greeting.split_whitespace().find(|word| word.starts_with("sha256:")).expect(greeting).to_owned()
+    }
+}
+
+impl Daemon {
+    fn terminate(&mut self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.child.kill();
+            let _ = daemon.child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("daemon.log:\n{}", self.log());
+        }
+    }
+}
+
+/// Runs a command to its end with `input`.
+pub fn run(command: &mut Command, input: &str) -> Ran {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    if !input.is_empty() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes()).unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        status: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The code of this moment (RFC 6238).
+pub fn code(secret: &str) -> String {
+    let secret = Secret::try_from_base32(secret).unwrap();
+    Builder::new().with_secret(secret).build().unwrap().generate_current().unwrap().to_string()
+}
+
+/// An address nobody listens on.
+pub fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
