@@ -1,18 +1,255 @@
 //! The house: every room built from its parts, started in order, stopped in reverse.
+//!
+//! ```text
+//!   configuration ──► store ──► keys ──► control ──► proxy ──► port, admin socket, diagnostics
+//! ```
+//!
+//! Sockets open last, when everything behind them stands; they close first.
 
+use crate::ask::Desk;
 use crate::config::Config;
-use crate::{admin, diag, http, keys};
+use crate::metrics::Calls;
+use crate::{admin, diag, http, keys, tls};
+use access::name::ClusterName;
 use anyhow::Context as _;
+use control::{Caller, Control};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use prometheus_client::registry::Registry;
+use proxy::nodes::StoredNodes;
+use proxy::{HttpConnection, HttpHandler, Proxy, SlotLimits};
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Runs the daemon until it is told to stop.
+/// Where administrators on this host connect, inside the data directory.
+pub const ADMIN_SOCKET: &str = "admin.sock";
+/// How often the port's certificate is made anew.
+const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How often the audit log's head is signed.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+/// How often what is over is tidied: untidiness is never unsafe.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long sessions may take to end when the daemon stops.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Reads the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The machine's clock: the one place where it is read.
+#[must_use]
+pub fn system_clock() -> Clock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is given")]
+    Arc::new(Timestamp::now)
+}
+
+/// Runs the daemon until it is told to stop (SIGTERM or SIGINT).
+///
+/// # Errors
+/// What could not be opened, with what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let _ = config;
-    Ok(())
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(signalled(stop.clone()));
+    let ended = serve(config, system_clock(), stop).await;
+    signals.abort();
+    ended
+}
+
+/// Runs the daemon with this clock until `stop` is cancelled.
+///
+/// # Errors
+/// As [`run`].
+pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<()> {
+    tls::install_provider();
+    // The port first: if it is taken there is nothing to undo.
+    let listener = proxy::bind(config.listen)?;
+    let diag = match config.diag {
+        Some(address) => Some(bind_diag(address)?),
+        None => None,
+    };
+    let house = House::build(&config, &clock, stop.clone()).await?;
+    let admin = admin::bind(&config.data_dir.join(ADMIN_SOCKET))?;
+
+    let tasks = TaskTracker::new();
+    let ready = Arc::new(AtomicBool::new(true));
+    if let Some(listener) = diag {
+        let diagnostics = diag::Diagnostics { registry: Arc::clone(&house.registry), ready: Arc::clone(&ready) };
+        tasks.spawn(diagnose(listener, diag::router(diagnostics), stop.clone()));
+    }
+    tasks.spawn(admin::serve(admin, house.control.router(), stop.clone()));
+    tasks.spawn(house.clone().keep_tidy(clock, stop.clone()));
+    house.greet(&config)?;
+
+    let served = house.proxy.serve(listener, stop.clone().cancelled_owned()).await;
+    ready.store(false, Ordering::Release);
+    stop.cancel();
+    house.proxy.shutdown(STOP_WITHIN).await;
+    tasks.close();
+    if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!("some tasks did not end in time");
+    }
+    house.close().await?;
+    served.context("the port failed")
+}
+
+/// The rooms, put together.
+#[derive(Clone, Debug)]
+struct House {
+    store: Store,
+    control: Control,
+    proxy: Proxy,
+    certificate: Arc<tls::Certificate>,
+    authorities: Arc<ca::Authorities>,
+    archive: proxy::record::Archive,
+    registry: Arc<Registry>,
+}
+
+impl House {
+    async fn build(config: &Config, clock: &Clock, stop: CancellationToken) -> anyhow::Result<Self> {
+        let cluster: ClusterName = config.cluster.parse().context("cannot use the cluster's name")?;
+        let store = Store::open(&config.data_dir, store::Options::new(cluster, Arc::clone(clock))).await?;
+        let seal = Arc::new(keys::seal_key(config)?);
+        let now = clock();
+        let authorities = keys::authorities(&store, &seal, &config.cluster, now).await?;
+        store.audit().sign_with(Arc::new(keys::Signer(authorities.checkpoint())))?;
+        let shelf = keys::shelf(&store, &seal).await?;
+        let archive = proxy::record::Archive::start(store.clone(), shelf.clone(), Arc::clone(clock)).await?;
+
+        let mut registry = Registry::default();
+        let calls = Calls::default();
+        calls.register(&mut registry);
+        let control = Control::new(control::Parts {
+            store: store.clone(),
+            authorities: Arc::clone(&authorities),
+            seal: Arc::clone(&seal),
+            clock: Arc::clone(clock),
+            cluster: config.cluster.clone(),
+            public_addr: config.public_addr.to_string(),
+            shelf,
+            limits: control::http::Limits::default(),
+            meter: Arc::new(calls),
+        });
+        let names = names(config);
+        let certificate = tls::Certificate::new(Arc::clone(&authorities), names.clone(), now)?;
+        let proxy = Proxy::new(proxy::Parts {
+            store: store.clone(),
+            authorities: Arc::clone(&authorities),
+            law: Arc::new(store.policy()),
+            nodes: Arc::new(StoredNodes::new(store.clone(), seal)),
+            clock: Arc::clone(clock),
+            requests: Arc::new(Desk(control.clone())),
+            archive: archive.clone(),
+            tls: tls::server(&authorities, Arc::clone(&certificate))?,
+            http: Arc::new(Api { router: control.router(), stop }),
+            names,
+            trusted: config.proxy_protocol_from.iter().map(|net| proxy::Network { address: net.addr(), bits: net.prefix_len() }).collect(),
+            slots: SlotLimits { total: config.limits.unauthenticated, per_address: config.limits.unauthenticated_per_address },
+        });
+        Ok(Self { store, control, proxy, certificate, authorities, archive, registry: Arc::new(registry) })
+    }
+
+    /// Says that the house is open: an operator reads it, and scripts wait for the line with `ready`.
+    fn greet(&self, config: &Config) -> anyhow::Result<()> {
+        let pin = self.authorities.pins().first().map(ToString::to_string).unwrap_or_default();
+        let text = format!(
+            "countersign {version}, cluster {cluster}\n  pin     {pin}\n  data    {data}\n  diag    {diag}\n  login   tsh login --proxy {public} --user NAME\nready on {listen}\n",
+            version = env!("CARGO_PKG_VERSION"),
+            cluster = config.cluster,
+            data = config.data_dir.display(),
+            diag = config.diag.map_or_else(|| "off".to_owned(), |address| address.to_string()),
+            public = config.public_addr,
+            listen = config.listen,
+        );
+        let mut out = std::io::stdout();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+    }
+
+    /// Signs, renews and tidies until `stop`.
+    async fn keep_tidy(self, clock: Clock, stop: CancellationToken) {
+        let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
+        let mut renew = tokio::time::interval(RENEW_EVERY);
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = checkpoint.tick() => {
+                    if let Err(error) = self.store.audit().checkpoint().await {
+                        tracing::error!(%error, "the audit log's head could not be signed");
+                    }
+                }
+                _ = renew.tick() => {
+                    if let Err(error) = self.certificate.renew(clock()) {
+                        tracing::error!(error = %format!("{error:#}"), "the port's certificate could not be renewed");
+                    }
+                }
+                _ = sweep.tick() => control::sweep(&self.control).await,
+            }
+        }
+    }
+
+    /// Ends what is left, in reverse: recordings, then the store.
+    async fn close(self) -> anyhow::Result<()> {
+        self.archive.shutdown().await;
+        self.store.close().await.context("cannot close the store")
+    }
+}
+
+/// The API on TLS connections.
+struct Api {
+    router: axum::Router,
+    stop: CancellationToken,
+}
+
+impl HttpHandler for Api {
+    fn serve(&self, connection: HttpConnection) -> BoxFuture<'static, ()> {
+        let caller = match connection.identity {
+            Some(identity) => Caller::User(identity),
+            None => Caller::Anonymous { peer: Some(connection.peer.ip()) },
+        };
+        Box::pin(http::serve(connection.stream, self.router.clone(), caller, self.stop.clone()))
+    }
+}
+
+/// The names this house is reached by: what people type, and the loopback names.
+fn names(config: &Config) -> Vec<String> {
+    let mut names = vec![config.public_addr.host.clone()];
+    let listening = config.listen.ip();
+    if !listening.is_unspecified() {
+        names.push(listening.to_string());
+    }
+    names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+fn bind_diag(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    proxy::bind(address).context("the address for health and metrics (diag_listen)")
+}
+
+async fn diagnose(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the diagnostic address failed");
+    }
+}
+
+async fn signalled(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be caught; stop with SIGKILL");
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.cancel();
 }

@@ -9,10 +9,14 @@ use ca::{Authorities, CheckpointKey, SealKey};
 use jiff::Timestamp;
 use std::sync::Arc;
 use store::audit::CheckpointSigner;
+use store::recording::{RecordingKey, Shelf, expose};
 use store::{Absent, Commit, Store};
 
 /// The environment variable that wins over the key file: 64 hexadecimal digits.
 pub const SEAL_KEY_VARIABLE: &str = "COUNTERSIGN_SEAL_KEY";
+
+/// Where the sealed key of the recordings stands in the store; also what it is sealed for.
+const RECORDING_KEY: &str = "recordings";
 
 /// Where the sealed authorities stand in the store.
 const AUTHORITIES: &str = "authorities";
@@ -66,6 +70,27 @@ pub async fn authorities(
         );
     }
     Ok(Arc::new(authorities))
+}
+
+/// Opens the recordings, whose key is made at the first start and kept sealed.
+///
+/// # Errors
+/// The key cannot be opened or stored, or the folder cannot be used.
+pub async fn shelf(store: &Store, seal: &SealKey) -> anyhow::Result<(Shelf, RecordingKey)> {
+    let key = match store.secrets().load(RECORDING_KEY).await? {
+        Some((sealed, _)) => {
+            let opened = seal.open(&sealed, RECORDING_KEY).context("cannot open the recordings' key")?;
+            std::str::from_utf8(&opened)?.parse::<RecordingKey>().context("the stored recordings' key")?
+        }
+        None => {
+            let made = RecordingKey::generate();
+            let sealed = seal.seal(expose(&made.to_secret()).as_bytes(), RECORDING_KEY)?;
+            store.secrets().save(RECORDING_KEY, sealed, Absent).await.context("cannot store the recordings' key")?;
+            made
+        }
+    };
+    let shelf = Shelf::open(&store.directory().join("recordings"), key.recipient())?;
+    Ok((shelf, key))
 }
 
 /// Lends the authorities' checkpoint key to the audit log.

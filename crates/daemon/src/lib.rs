@@ -4,6 +4,7 @@
 //! room from parts, so that a test builds the same house with other parts.
 
 mod admin;
+mod ask;
 pub mod command;
 pub mod config;
 mod diag;
@@ -11,3 +12,5 @@ pub mod house;
 mod http;
 mod keys;
 mod logging;
+mod metrics;
+mod tls;
