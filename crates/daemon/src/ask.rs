@@ -16,7 +16,7 @@ impl AskForAccess for Desk {
     fn file(&self, question: Question) -> BoxFuture<'_, Result<Filed, String>> {
         Box::pin(async move {
             let caller = Caller::User(question.caller.identity.clone());
-            let who = Who::new(&caller, Channel::Ssh).ok_or("nobody is there")?;
+            let who = Who::new(&caller, Channel::Proxy).ok_or("nobody is there")?;
             let draft = Draft {
                 roles: question.wish.roles.iter().map(ToString::to_string).collect(),
                 resources: question.wish.resources,

@@ -34,8 +34,6 @@ pub const ADMIN_SOCKET: &str = "admin.sock";
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How often the audit log's head is signed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
-/// How often what is over is tidied: untidiness is never unsafe.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long sessions may take to end when the daemon stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -89,7 +87,6 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
     let served = house.proxy.serve(listener, stop.clone().cancelled_owned()).await;
     ready.store(false, Ordering::Release);
     stop.cancel();
-    house.proxy.shutdown(STOP_WITHIN).await;
     tasks.close();
     if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
         tracing::warn!("some tasks did not end in time");
@@ -118,8 +115,8 @@ impl House {
         let now = clock();
         let authorities = keys::authorities(&store, &seal, &config.cluster, now).await?;
         store.audit().sign_with(Arc::new(keys::Signer(authorities.checkpoint())))?;
-        let shelf = keys::shelf(&store, &seal).await?;
-        let archive = proxy::record::Archive::start(store.clone(), shelf.clone(), Arc::clone(clock)).await?;
+        let (shelf, recording_key) = keys::shelf(&store, &seal).await?;
+        let archive = proxy::record::Archive::start(shelf.clone(), Arc::new(store.clone()), Arc::clone(clock)).await?;
 
         let mut registry = Registry::default();
         let calls = Calls::default();
@@ -132,6 +129,7 @@ impl House {
             cluster: config.cluster.clone(),
             public_addr: config.public_addr.to_string(),
             shelf,
+            recording_key,
             limits: control::http::Limits::default(),
             meter: Arc::new(calls),
         });
@@ -174,7 +172,6 @@ impl House {
     async fn keep_tidy(self, clock: Clock, stop: CancellationToken) {
         let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
         let mut renew = tokio::time::interval(RENEW_EVERY);
-        let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -188,14 +185,13 @@ impl House {
                         tracing::error!(error = %format!("{error:#}"), "the port's certificate could not be renewed");
                     }
                 }
-                _ = sweep.tick() => control::sweep(&self.control).await,
             }
         }
     }
 
     /// Ends what is left, in reverse: recordings, then the store.
     async fn close(self) -> anyhow::Result<()> {
-        self.archive.shutdown().await;
+        self.archive.flush().await;
         self.store.close().await.context("cannot close the store")
     }
 }

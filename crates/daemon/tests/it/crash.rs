@@ -5,7 +5,7 @@
 
 use crate::house::House;
 use api::endpoints::requests::{FILE, REVIEW, SHOW};
-use api::request::{NewRequest, NewReview, RequestState, RequestView};
+use api::request::{Decision, NewRequest, NewReview, RequestState, RequestView};
 use cli::client::Api;
 use cli::home::Home;
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ fn nothing_acknowledged_is_lost_when_the_daemon_is_killed_fifty_times() {
                     };
                     told.lock().unwrap().push((filed.id.clone(), false));
                     let _ = progress.send(());
-                    let review = NewReview { reason: "yes".into(), ..NewReview::approval() };
+                    let review = NewReview { decision: Decision::Approve, reason: "yes".into(), duration: None, assume_start: None };
                     if bob.tell::<_, RequestView>(&REVIEW, &[&filed.id], &review).is_ok() {
                         told.lock().unwrap().push((filed.id, true));
                         let _ = progress.send(());
