@@ -12,10 +12,16 @@ use cli::home::Home;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measuring tool reads the clock and prints what it measured")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measuring tool reads the clock and prints what it measured"
+)]
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let mut home = |what: &str| args.next().map(PathBuf::from).ok_or_else(|| anyhow::anyhow!("which {what} home?"));
+    let mut home = |what: &str| {
+        args.next().map(PathBuf::from).ok_or_else(|| anyhow::anyhow!("which {what} home?"))
+    };
     let (alice, bob) = (home("alice's")?, home("bob's")?);
     let clients: usize = args.next().map_or(Ok(8), |text| text.parse())?;
     let seconds: u64 = args.next().map_or(Ok(10), |text| text.parse())?;
@@ -28,9 +34,18 @@ fn main() -> anyhow::Result<()> {
         let (mut cycles, mut slowest) = (0, Duration::ZERO);
         while Instant::now() < end {
             let begun = Instant::now();
-            let draft = NewRequest { roles: vec!["dba".to_owned()], reason: "measured".to_owned(), ..NewRequest::default() };
+            let draft = NewRequest {
+                roles: vec!["dba".to_owned()],
+                reason: "measured".to_owned(),
+                ..NewRequest::default()
+            };
             let filed: RequestView = ask.tell(&FILE, &[], &draft)?;
-            let review = NewReview { decision: Decision::Approve, reason: String::new(), duration: None, assume_start: None };
+            let review = NewReview {
+                decision: Decision::Approve,
+                reason: String::new(),
+                duration: None,
+                assume_start: None,
+            };
             let _: RequestView = answer.tell(&REVIEW, &[&filed.id], &review)?;
             cycles += 1;
             slowest = slowest.max(begun.elapsed());
@@ -40,7 +55,8 @@ fn main() -> anyhow::Result<()> {
     let threads: Vec<_> = (0..clients).map(|_| std::thread::spawn(cycle.clone())).collect();
     let (mut cycles, mut slowest) = (0, Duration::ZERO);
     for thread in threads {
-        let (count, longest) = thread.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
+        let (count, longest) =
+            thread.join().map_err(|_| anyhow::anyhow!("a client panicked"))??;
         cycles += count;
         slowest = slowest.max(longest);
     }

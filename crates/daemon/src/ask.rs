@@ -24,8 +24,11 @@ impl AskForAccess for Desk {
                 login_hint: question.wish.login.and_then(|login| login.parse().ok()),
                 ..Draft::default()
             };
-            let kept = requests::file(&self.0, &who, draft).await.map_err(|error| error.to_string())?;
-            let view = requests::show(&self.0, &caller, kept.request.id()).await.map_err(|error| error.to_string())?;
+            let kept =
+                requests::file(&self.0, &who, draft).await.map_err(|error| error.to_string())?;
+            let view = requests::show(&self.0, &caller, kept.request.id())
+                .await
+                .map_err(|error| error.to_string())?;
             let asked = view.missing.map(|missing| missing.reviewers).unwrap_or_default();
             Ok(Filed { request: kept.request.id(), asked })
         })
@@ -38,7 +41,9 @@ impl AskForAccess for Desk {
                 Ok(None) => return Standing::Decided("The request is gone.".to_owned()),
                 Err(error) => {
                     tracing::error!(%error, %request, "a request cannot be read");
-                    return Standing::Decided("The request cannot be read. Tell an administrator.".to_owned());
+                    return Standing::Decided(
+                        "The request cannot be read. Tell an administrator.".to_owned(),
+                    );
                 }
             };
             match kept.status(self.0.now()) {
@@ -46,7 +51,9 @@ impl AskForAccess for Desk {
                 Status::Expired => Standing::Decided("Nobody answered in time.".to_owned()),
                 Status::Cancelled => Standing::Decided("The request was cancelled.".to_owned()),
                 Status::Denied => Standing::Decided(denied(kept.state())),
-                Status::Promoted | Status::Released | Status::Revoked => Standing::Decided("The request has ended.".to_owned()),
+                Status::Promoted | Status::Released | Status::Revoked => {
+                    Standing::Decided("The request has ended.".to_owned())
+                }
             }
         })
     }

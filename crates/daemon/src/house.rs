@@ -77,7 +77,8 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
     let tasks = TaskTracker::new();
     let ready = Arc::new(AtomicBool::new(true));
     if let Some(listener) = diag {
-        let diagnostics = diag::Diagnostics { registry: Arc::clone(&house.registry), ready: Arc::clone(&ready) };
+        let diagnostics =
+            diag::Diagnostics { registry: Arc::clone(&house.registry), ready: Arc::clone(&ready) };
         tasks.spawn(diagnose(listener, diag::router(diagnostics), stop.clone()));
     }
     tasks.spawn(admin::serve(admin, house.control.router(), stop.clone()));
@@ -108,15 +109,26 @@ struct House {
 }
 
 impl House {
-    async fn build(config: &Config, clock: &Clock, stop: CancellationToken) -> anyhow::Result<Self> {
-        let cluster: ClusterName = config.cluster.parse().context("cannot use the cluster's name")?;
-        let store = Store::open(&config.data_dir, store::Options::new(cluster, Arc::clone(clock))).await?;
+    async fn build(
+        config: &Config,
+        clock: &Clock,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let cluster: ClusterName =
+            config.cluster.parse().context("cannot use the cluster's name")?;
+        let store =
+            Store::open(&config.data_dir, store::Options::new(cluster, Arc::clone(clock))).await?;
         let seal = Arc::new(keys::seal_key(config)?);
         let now = clock();
         let authorities = keys::authorities(&store, &seal, &config.cluster, now).await?;
         store.audit().sign_with(Arc::new(keys::Signer(authorities.checkpoint())))?;
         let (shelf, recording_key) = keys::shelf(&store, &seal).await?;
-        let archive = proxy::record::Archive::start(shelf.clone(), Arc::new(store.clone()), Arc::clone(clock)).await?;
+        let archive = proxy::record::Archive::start(
+            shelf.clone(),
+            Arc::new(store.clone()),
+            Arc::clone(clock),
+        )
+        .await?;
 
         let mut registry = Registry::default();
         let calls = Calls::default();
@@ -146,10 +158,25 @@ impl House {
             tls: tls::server(&authorities, Arc::clone(&certificate))?,
             http: Arc::new(Api { router: control.router(), stop }),
             names,
-            trusted: config.proxy_protocol_from.iter().map(|net| proxy::Network { address: net.addr(), bits: net.prefix_len() }).collect(),
-            slots: SlotLimits { total: config.limits.unauthenticated, per_address: config.limits.unauthenticated_per_address },
+            trusted: config
+                .proxy_protocol_from
+                .iter()
+                .map(|net| proxy::Network { address: net.addr(), bits: net.prefix_len() })
+                .collect(),
+            slots: SlotLimits {
+                total: config.limits.unauthenticated,
+                per_address: config.limits.unauthenticated_per_address,
+            },
         });
-        Ok(Self { store, control, proxy, certificate, authorities, archive, registry: Arc::new(registry) })
+        Ok(Self {
+            store,
+            control,
+            proxy,
+            certificate,
+            authorities,
+            archive,
+            registry: Arc::new(registry),
+        })
     }
 
     /// Says that the house is open: an operator reads it, and scripts wait for the line with `ready`.
@@ -165,7 +192,9 @@ impl House {
             listen = config.listen,
         );
         let mut out = std::io::stdout();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .context("cannot write to standard output")
     }
 
     /// Signs, renews and tidies until `stop`.
@@ -238,7 +267,9 @@ async fn diagnose(listener: TcpListener, router: axum::Router, stop: Cancellatio
 
 async fn signalled(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be caught; stop with SIGKILL");
         return;
     };

@@ -79,13 +79,20 @@ pub async fn authorities(
 pub async fn shelf(store: &Store, seal: &SealKey) -> anyhow::Result<(Shelf, RecordingKey)> {
     let key = match store.secrets().load(RECORDING_KEY).await? {
         Some((sealed, _)) => {
-            let opened = seal.open(&sealed, RECORDING_KEY).context("cannot open the recordings' key")?;
-            std::str::from_utf8(&opened)?.parse::<RecordingKey>().context("the stored recordings' key")?
+            let opened =
+                seal.open(&sealed, RECORDING_KEY).context("cannot open the recordings' key")?;
+            std::str::from_utf8(&opened)?
+                .parse::<RecordingKey>()
+                .context("the stored recordings' key")?
         }
         None => {
             let made = RecordingKey::generate();
             let sealed = seal.seal(expose(&made.to_secret()).as_bytes(), RECORDING_KEY)?;
-            store.secrets().save(RECORDING_KEY, sealed, Absent).await.context("cannot store the recordings' key")?;
+            store
+                .secrets()
+                .save(RECORDING_KEY, sealed, Absent)
+                .await
+                .context("cannot store the recordings' key")?;
             made
         }
     };

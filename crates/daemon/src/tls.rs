@@ -12,7 +12,9 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The port's certificate of the moment.
@@ -28,7 +30,11 @@ impl Certificate {
     ///
     /// # Errors
     /// A name cannot stand in a certificate.
-    pub fn new(authorities: Arc<Authorities>, names: Vec<String>, now: Timestamp) -> anyhow::Result<Arc<Self>> {
+    pub fn new(
+        authorities: Arc<Authorities>,
+        names: Vec<String>,
+        now: Timestamp,
+    ) -> anyhow::Result<Arc<Self>> {
         let first = make(&authorities, &names, now)?;
         Ok(Arc::new(Self { authorities, names, current: RwLock::new(first) }))
     }
@@ -50,7 +56,11 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-fn make(authorities: &Authorities, names: &[String], now: Timestamp) -> anyhow::Result<Arc<CertifiedKey>> {
+fn make(
+    authorities: &Authorities,
+    names: &[String],
+    now: Timestamp,
+) -> anyhow::Result<Arc<CertifiedKey>> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let made = authorities.server_tls(&names, now).context("cannot make the port's certificate")?;
     let key = CertifiedKey::from_der(made.chain, made.key, &aws_lc_rs::default_provider());
@@ -61,15 +71,22 @@ fn make(authorities: &Authorities, names: &[String], now: Timestamp) -> anyhow::
 ///
 /// # Errors
 /// The authorities' certificates cannot be roots.
-pub fn server(authorities: &Authorities, certificate: Arc<Certificate>) -> anyhow::Result<Arc<ServerConfig>> {
+pub fn server(
+    authorities: &Authorities,
+    certificate: Arc<Certificate>,
+) -> anyhow::Result<Arc<ServerConfig>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
     for root in authorities.tls_roots() {
         roots.add(root).context("cannot use our own TLS authority")?;
     }
-    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let mut config = builder.with_client_cert_verifier(Arc::new(Possession(inner))).with_cert_resolver(certificate);
+    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()?;
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = builder
+        .with_client_cert_verifier(Arc::new(Possession(inner)))
+        .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

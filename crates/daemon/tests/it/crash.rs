@@ -35,7 +35,11 @@ fn nothing_acknowledged_is_lost_when_the_daemon_is_killed_fifty_times() {
                 let alice = Api::as_user(&Home::at(&homes[0]), now).unwrap();
                 let bob = Api::as_user(&Home::at(&homes[1]), now).unwrap();
                 while !done.load(Ordering::Relaxed) {
-                    let draft = NewRequest { roles: vec!["dba".into()], reason: format!("client {client}"), ..NewRequest::default() };
+                    let draft = NewRequest {
+                        roles: vec!["dba".into()],
+                        reason: format!("client {client}"),
+                        ..NewRequest::default()
+                    };
                     // While the daemon is down every call fails; nothing was told, so nothing is owed.
                     let Ok(filed) = alice.tell::<_, RequestView>(&FILE, &[], &draft) else {
                         std::thread::yield_now();
@@ -43,7 +47,12 @@ fn nothing_acknowledged_is_lost_when_the_daemon_is_killed_fifty_times() {
                     };
                     told.lock().unwrap().push((filed.id.clone(), false));
                     let _ = progress.send(());
-                    let review = NewReview { decision: Decision::Approve, reason: "yes".into(), duration: None, assume_start: None };
+                    let review = NewReview {
+                        decision: Decision::Approve,
+                        reason: "yes".into(),
+                        duration: None,
+                        assume_start: None,
+                    };
                     if bob.tell::<_, RequestView>(&REVIEW, &[&filed.id], &review).is_ok() {
                         told.lock().unwrap().push((filed.id, true));
                         let _ = progress.send(());
@@ -66,7 +75,9 @@ fn nothing_acknowledged_is_lost_when_the_daemon_is_killed_fifty_times() {
     assert!(told.len() >= KILLS * STEPS);
     let api = Api::as_user(&Home::at(&homes[1]), Timestamp::now()).unwrap();
     for (id, approved) in &told {
-        let view: RequestView = api.read(&SHOW, &[id], &[]).unwrap_or_else(|error| panic!("{id} was acknowledged and is gone: {error}"));
+        let view: RequestView = api
+            .read(&SHOW, &[id], &[])
+            .unwrap_or_else(|error| panic!("{id} was acknowledged and is gone: {error}"));
         if *approved {
             assert_eq!(view.state, RequestState::Approved, "{id}");
         }
@@ -75,10 +86,15 @@ fn nothing_acknowledged_is_lost_when_the_daemon_is_killed_fifty_times() {
     // Each acknowledged step is in the audit log exactly once.
     let mut counted = std::collections::BTreeMap::new();
     for code in ["request.created", "request.reviewed"] {
-        let text = house.tctl(&["audit", "ls", "--code", code, "--limit", "1000000", "--format", "json"]).ok().out;
+        let text = house
+            .tctl(&["audit", "ls", "--code", code, "--limit", "1000000", "--format", "json"])
+            .ok()
+            .out;
         let events: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
         for event in events {
-            *counted.entry((event["request"].as_str().unwrap().to_owned(), code == "request.reviewed")).or_insert(0) += 1;
+            *counted
+                .entry((event["request"].as_str().unwrap().to_owned(), code == "request.reviewed"))
+                .or_insert(0) += 1;
         }
     }
     for step in told {

@@ -11,7 +11,11 @@ fn a_port_in_use_is_named() {
     let _taken = TcpListener::bind(house.listen).unwrap();
     let told = run(&mut house.command(), "");
     assert_eq!(told.status, 1);
-    assert!(told.err.contains(&house.listen.to_string()) && told.err.contains("in use"), "{}", told.err);
+    assert!(
+        told.err.contains(&house.listen.to_string()) && told.err.contains("in use"),
+        "{}",
+        told.err
+    );
 }
 
 #[test]

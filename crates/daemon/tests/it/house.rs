@@ -60,20 +60,34 @@ impl House {
     }
 
     pub fn login() -> String {
-        String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap().trim().to_owned()
+        String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout)
+            .unwrap()
+            .trim()
+            .to_owned()
     }
 
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.arg("start").arg("--data-dir").arg(self.data());
-        command.args(["--listen", &self.listen.to_string(), "--diag-listen", &self.diag.to_string(), "--log-level", "warn"]);
+        command.args([
+            "--listen",
+            &self.listen.to_string(),
+            "--diag-listen",
+            &self.diag.to_string(),
+            "--log-level",
+            "warn",
+        ]);
         command.stdin(Stdio::null());
         command
     }
 
     /// Starts the daemon and waits until it says that it is ready.
     pub fn start(&mut self) {
-        let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("daemon.log")).unwrap();
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("daemon.log"))
+            .unwrap();
         let mut child = self.command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
@@ -119,18 +133,26 @@ impl House {
     /// One of our commands, with an environment that holds nothing of the machine's own.
     pub fn program(&self, name: &str, user: &str) -> Command {
         let bin = Path::new(env!("CARGO_BIN_EXE_countersign")).with_file_name(name);
-        assert!(bin.exists(), "{} is missing: cargo build --workspace --bins (make test does)", bin.display());
+        assert!(
+            bin.exists(),
+            "{} is missing: cargo build --workspace --bins (make test does)",
+            bin.display()
+        );
         let mut command = Command::new(bin);
         self.environment(&mut command, user);
         command
     }
 
     pub fn environment(&self, command: &mut Command, user: &str) {
-        let bins = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap().display().to_string();
+        let bins =
+            Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap().display().to_string();
         command.env_clear();
         command.env("PATH", format!("{bins}:{}", std::env::var("PATH").unwrap()));
         command.env("HOME", self.home(user)).env("TSH_HOME", self.home(user).join(".tsh"));
-        command.env("COUNTERSIGN_DATA_DIR", self.data()).env("LANG", "C.UTF-8").stdin(Stdio::null());
+        command
+            .env("COUNTERSIGN_DATA_DIR", self.data())
+            .env("LANG", "C.UTF-8")
+            .stdin(Stdio::null());
     }
 
     pub fn home(&self, user: &str) -> PathBuf {
@@ -173,13 +195,24 @@ impl House {
 
     /// Adds a user, who accepts the invite on a terminal. Returns the TOTP secret.
     pub fn invite(&self, name: &str, roles: &str) -> String {
-        let added = self.tctl(&["users", "add", name, "--roles", roles, "--logins", &Self::login()]).ok();
-        let link = added.out.split_whitespace().find(|word| word.starts_with("https://")).expect(&added.out).to_owned();
+        let added =
+            self.tctl(&["users", "add", name, "--roles", roles, "--logins", &Self::login()]).ok();
+        let link = added
+            .out
+            .split_whitespace()
+            .find(|word| word.starts_with("https://"))
+            .expect(&added.out)
+            .to_owned();
         let tsh = self.program("tsh", name);
-        let line = format!("{} login --invite {link} --pin {}", tsh.get_program().display(), self.pin());
+        let line =
+            format!("{} login --invite {link} --pin {}", tsh.get_program().display(), self.pin());
         let mut terminal = Command::new("script");
         self.environment(&mut terminal, name);
-        terminal.args(["-qec", &line, "/dev/null"]).env("TSH_PASSWORD", PASSWORD).stdin(Stdio::piped()).stdout(Stdio::piped());
+        terminal
+            .args(["-qec", &line, "/dev/null"])
+            .env("TSH_PASSWORD", PASSWORD)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = terminal.spawn().unwrap();
         let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (mut seen, mut secret) = (String::new(), String::new());
@@ -204,7 +237,11 @@ impl House {
     /// The pin the daemon showed when it started.
     pub fn pin(&self) -> String {
         let greeting = &self.daemon.as_ref().unwrap().greeting;
-        greeting.split_whitespace().find(|word| word.starts_with("sha256:")).expect(greeting).to_owned()
+        greeting
+            .split_whitespace()
+            .find(|word| word.starts_with("sha256:"))
+            .expect(greeting)
+            .to_owned()
     }
 }
 
@@ -248,7 +285,8 @@ pub fn run(command: &mut Command, input: &str) -> Ran {
 /// The code of this moment (RFC 6238).
 pub fn code(secret: &str) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
-    Builder::new().with_secret(secret).build().unwrap().generate_current().unwrap().to_string()
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
+    Builder::new().with_secret(secret).build().unwrap().generate(now).to_string()
 }
 
 /// An address nobody listens on.

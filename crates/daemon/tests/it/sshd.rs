@@ -16,11 +16,27 @@ impl Sshd {
         let dir = house.dir.path().join(format!("sshd-{name}"));
         std::fs::create_dir_all(&dir).unwrap();
         let key = dir.join("host");
-        let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status().unwrap();
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(&key)
+            .status()
+            .unwrap();
         assert!(made.success());
         let addr = free();
         let public = dir.join("host.pub").display().to_string();
-        house.tctl(&["nodes", "add", name, "--addr", &addr.to_string(), "--labels", labels, "--sign-host-key", &public]).ok();
+        house
+            .tctl(&[
+                "nodes",
+                "add",
+                name,
+                "--addr",
+                &addr.to_string(),
+                "--labels",
+                labels,
+                "--sign-host-key",
+                &public,
+            ])
+            .ok();
         let trusted = house.tctl(&["auth", "export", "--type", "ssh-user"]).ok().out;
         std::fs::write(dir.join("user_ca.pub"), trusted).unwrap();
         let config = dir.join("sshd_config");
@@ -34,8 +50,16 @@ impl Sshd {
         );
         std::fs::write(&config, text).unwrap();
         let _ = std::fs::create_dir_all("/run/sshd");
-        let sshd = ["/usr/sbin/sshd", "/usr/bin/sshd"].into_iter().find(|path| Path::new(path).exists()).expect("sshd is missing: make test installs it");
-        let mut child = Command::new(sshd).args(["-D", "-e", "-f"]).arg(&config).stderr(Stdio::piped()).spawn().unwrap();
+        let sshd = ["/usr/sbin/sshd", "/usr/bin/sshd"]
+            .into_iter()
+            .find(|path| Path::new(path).exists())
+            .expect("sshd is missing: make test installs it");
+        let mut child = Command::new(sshd)
+            .args(["-D", "-e", "-f"])
+            .arg(&config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         loop {
             let mut line = String::new();

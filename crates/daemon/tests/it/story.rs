@@ -31,7 +31,10 @@ fn a_request_opens_ssh_and_its_end_closes_it() {
     assert_eq!(rows[0], "Token              Requestor Metadata   Created At (UTC)  Status");
     assert_eq!(rows[1], "------------------ --------- ---------  ----------------- -------");
     let fields: Vec<&str> = rows[2].split_whitespace().collect();
-    assert_eq!((fields[0].len(), fields[1], fields[2], fields[fields.len() - 1]), (18, "alice", "roles=dba", "PENDING"));
+    assert_eq!(
+        (fields[0].len(), fields[1], fields[2], fields[fields.len() - 1]),
+        (18, "alice", "roles=dba", "PENDING")
+    );
     let request = fields[0].to_owned();
 
     // She cannot approve it herself.
@@ -49,7 +52,9 @@ fn a_request_opens_ssh_and_its_end_closes_it() {
 
     // What was done with it is on the request, and can be proven offline.
     let events = house.tctl(&["audit", "ls", "--request", &request, "--format", "json"]).ok().out;
-    for code in ["request.created", "request.reviewed", "session.started", "ssh.command", "session.ended"] {
+    for code in
+        ["request.created", "request.reviewed", "session.started", "ssh.command", "session.ended"]
+    {
         assert!(events.contains(code), "no {code} in {events}");
     }
     let bundle = house.dir.path().join("bundle.json").display().to_string();
@@ -83,7 +88,12 @@ fn unknown_and_forbidden_targets_look_the_same() {
     let _sshd = Sshd::start(&house, "secret-box", "service=database");
     let ask = |name: &str| {
         let mut ssh = house.ssh("bob");
-        ssh.arg("-o").arg(format!("ProxyCommand=tsh proxy ssh {name}")).args(["-o", "ProxyUseFdpass=yes", "-o", "StrictHostKeyChecking=yes"]);
+        ssh.arg("-o").arg(format!("ProxyCommand=tsh proxy ssh {name}")).args([
+            "-o",
+            "ProxyUseFdpass=yes",
+            "-o",
+            "StrictHostKeyChecking=yes",
+        ]);
         let told = run(ssh.args([&format!("{}@{name}", House::login()), "true"]), "");
         (told.status, told.out.replace(name, "NAME"), told.err.replace(name, "NAME"))
     };
