@@ -5,12 +5,14 @@
 //! not somebody has swept up behind it. Every look-up goes by name; nothing walks over all targets or
 //! all requests to answer one question.
 
+pub mod administer;
 mod decide;
 pub mod extent;
 pub mod held;
 mod matching;
 pub mod merge;
 mod next;
+pub mod reach;
 
 use crate::{
     identity::User,

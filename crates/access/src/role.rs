@@ -14,6 +14,7 @@ pub mod conditions;
 pub mod kube;
 pub mod options;
 pub mod request;
+mod resolved;
 pub mod rules;
 pub mod spec;
 pub mod version;

@@ -9,12 +9,13 @@ use crate::{
     ask::Action,
     identity::User,
     label::Selector,
+    name::Login,
     permit::Terms,
     role::{
         Conditions, Role,
         options::{CreateDbUser, CreateHostUser},
     },
-    target::{Labels, Target},
+    target::{Labels, Target, TargetKind},
     template::Patterns,
 };
 use std::collections::BTreeSet;
@@ -186,14 +187,21 @@ impl<'a> Extent<'a> {
 
     /// The accounts on a host these roles permit, sorted.
     #[must_use]
-    pub fn logins(&self) -> BTreeSet<crate::name::Login> {
-        let written = self.selecting().flat_map(|role| listed(self.user, &role.allow.logins));
-        let logins: BTreeSet<crate::name::Login> =
-            written.filter_map(|text| text.parse().ok()).collect();
-        logins
+    pub fn logins(&self) -> BTreeSet<Login> {
+        self.written_logins()
             .into_iter()
             .filter(|login| self.permits(&Action::Ssh { login: login.clone() }))
             .collect()
+    }
+
+    /// The accounts that roles which select the target write out, before anything is denied.
+    pub(super) fn written_logins(&self) -> BTreeSet<Login> {
+        let desktop = self.target.id.kind == TargetKind::Desktop;
+        let written = self.selecting().flat_map(|role| {
+            let allow = &role.allow;
+            listed(self.user, if desktop { &allow.windows_desktop_logins } else { &allow.logins })
+        });
+        written.filter_map(|text| text.parse().ok()).collect()
     }
 
     /// Kubernetes users and groups on a cluster.

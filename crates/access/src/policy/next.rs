@@ -8,6 +8,7 @@ use crate::{
     ask::Action,
     denial::NextStep,
     name::{RoleName, UserName},
+    request::{Asker, Manner},
     resource::ResourceId,
     role::Role,
     target::Target,
@@ -25,8 +26,10 @@ impl Policy {
         action: &Action,
     ) -> Option<NextStep> {
         let matter = Matter { user: held.user, target, action };
+        let asker = Asker::new(self, held.user);
         let opening = |role: &&Role| matter.allowed_by(role) && !matter.denied_by(role);
-        for role in self.roles().filter(|role| self.may_request(held, role.name())).filter(opening)
+        for role in
+            self.roles().filter(|role| asker.may_ask(role.name(), Manner::Role)).filter(opening)
         {
             let approvers = self.approvers(held, role.name());
             let step = NextStep::RequestRoles { roles: vec![role.name().clone()], approvers };
@@ -35,7 +38,7 @@ impl Policy {
             }
         }
         for role in
-            self.roles().filter(|role| self.may_search_as(held, role.name())).filter(opening)
+            self.roles().filter(|role| asker.may_ask(role.name(), Manner::Search)).filter(opening)
         {
             let approvers = self.approvers(held, role.name());
             let step = NextStep::RequestResource {
@@ -49,34 +52,6 @@ impl Policy {
         }
         // Where nobody could approve, a request would be refused: none is suggested.
         None
-    }
-
-    /// Whether the user may ask for the role (the law, §3): by roles of their record alone.
-    pub(super) fn may_request(&self, held: &Held<'_>, name: &RoleName) -> bool {
-        let traits = &held.user.traits;
-        let claims = |request: &crate::role::RequestConditions| {
-            request.claims_to_roles.iter().any(|claim| {
-                claim.roles_for(traits).iter().any(|pattern| pattern.matches(name.as_str()))
-            })
-        };
-        !held.base.iter().any(|role| {
-            role.deny.request.roles.matches(name.as_str(), traits) || claims(&role.deny.request)
-        }) && held.base.iter().any(|role| {
-            role.allow.request.roles.matches(name.as_str(), traits) || claims(&role.allow.request)
-        })
-    }
-
-    /// Whether the user may ask for resources in the name of the role.
-    pub(super) fn may_search_as(&self, held: &Held<'_>, name: &RoleName) -> bool {
-        let traits = &held.user.traits;
-        !held
-            .base
-            .iter()
-            .any(|role| role.deny.request.search_as_roles.matches(name.as_str(), traits))
-            && held
-                .base
-                .iter()
-                .any(|role| role.allow.request.search_as_roles.matches(name.as_str(), traits))
     }
 
     /// Some of those who could approve a request for `name`. Conditions of reviews are not looked at:

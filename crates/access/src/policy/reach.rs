@@ -1,0 +1,163 @@
+//! What someone can reach, and what they could ask for: `tsh ls`.
+
+use super::{Policy, decide::Carried, extent::Extent, held::Held};
+use crate::{
+    ask::Action,
+    denial::NextStep,
+    name::{Login, RequestId, RoleName, UserName},
+    request::{Asker, Manner},
+    resource::ResourceId,
+    role::Role,
+    target::{Target, TargetId, TargetKind},
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One target, as one user sees it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reach {
+    /// The target.
+    pub target: TargetId,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Ways in that are open now.
+    pub open: Vec<Open>,
+    /// Ways in that a request would open.
+    pub requestable: Vec<Requestable>,
+}
+
+/// A way in that is open.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Open {
+    /// The account, for hosts; elsewhere the way in has no name here.
+    pub login: Option<Login>,
+    /// Until when, where a grant opens it.
+    pub until: Option<Timestamp>,
+    /// The requests that open it.
+    pub requests: Vec<RequestId>,
+}
+
+/// A way in that a request would open.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Requestable {
+    /// The account, for hosts.
+    pub login: Option<Login>,
+    /// The roles any of which would be enough; empty where only the resource can be asked for.
+    pub roles: Vec<RoleName>,
+    /// The request that would open it.
+    pub step: NextStep,
+}
+
+impl Policy {
+    /// Every target `user` can reach or ask for at `now`, by kind and name. The others are not there.
+    #[must_use]
+    pub fn reach(&self, user: &UserName, now: Timestamp) -> Vec<Reach> {
+        let Some(user) = self.user(user).filter(|user| !user.disabled) else { return Vec::new() };
+        let held = self.held(user, now);
+        let asker = Asker::new(self, user);
+        let wanted = Wanted {
+            roles: self.roles().filter(|role| asker.may_ask(role.name(), Manner::Role)).collect(),
+            searches: self
+                .roles()
+                .filter(|role| asker.may_ask(role.name(), Manner::Search))
+                .collect(),
+        };
+        self.targets().filter_map(|target| self.reach_of(&held, &wanted, target)).collect()
+    }
+
+    fn reach_of(&self, held: &Held<'_>, wanted: &Wanted<'_>, target: &Target) -> Option<Reach> {
+        let (mut open, mut requestable) = (Vec::new(), Vec::new());
+        for action in ways(held, wanted, target) {
+            let login = match &action {
+                Action::Ssh { login } | Action::Desktop { login } => Some(login.clone()),
+                Action::App { .. } | Action::Db { .. } | Action::Kube { .. } => None,
+            };
+            match self.carried(held, target, &action) {
+                Ok(Carried { requests, until, .. }) => open.push(Open { login, until, requests }),
+                Err(_) => {
+                    requestable.extend(self.requestable(held, wanted, target, &action, login))
+                }
+            }
+        }
+        if open.is_empty() && requestable.is_empty() {
+            return None;
+        }
+        Some(Reach { target: target.id.clone(), labels: target.labels.clone(), open, requestable })
+    }
+
+    fn requestable(
+        &self,
+        held: &Held<'_>,
+        wanted: &Wanted<'_>,
+        target: &Target,
+        action: &Action,
+        login: Option<Login>,
+    ) -> Option<Requestable> {
+        let matter = super::matching::Matter { user: held.user, target, action };
+        if held.roles().any(|role| matter.denied_by(role)) {
+            return None;
+        }
+        let opens = |role: &&&Role| matter.allowed_by(role) && !matter.denied_by(role);
+        let roles: Vec<RoleName> =
+            wanted.roles.iter().filter(opens).map(|role| role.name().clone()).collect();
+        let step = match roles.first() {
+            Some(first) => {
+                NextStep::RequestRoles { roles: vec![first.clone()], approvers: Vec::new() }
+            }
+            None => {
+                wanted.searches.iter().find(opens)?;
+                NextStep::RequestResource {
+                    resource: ResourceId::target(self.cluster().clone(), target.id.clone()),
+                    login: login.as_ref().map(|login| login.as_str().into()),
+                    approvers: Vec::new(),
+                }
+            }
+        };
+        Some(Requestable { login, roles, step })
+    }
+
+    /// The accounts on a host that `user` may log in to now, sorted.
+    #[must_use]
+    pub fn logins(&self, user: &UserName, target: &TargetId, now: Timestamp) -> BTreeSet<Login> {
+        let (Some(user), Some(target)) = (self.user(user), self.target(target)) else {
+            return BTreeSet::new();
+        };
+        let held = self.held(user, now);
+        let all =
+            held.roles().chain(held.scoped.iter().flat_map(|scoped| scoped.roles.iter().copied()));
+        let written = Extent::new(user, all, target).written_logins();
+        written
+            .into_iter()
+            .filter(|login| {
+                self.carried(&held, target, &Action::Ssh { login: login.clone() }).is_ok()
+            })
+            .collect()
+    }
+}
+
+/// What may be asked for.
+struct Wanted<'p> {
+    roles: Vec<&'p Role>,
+    searches: Vec<&'p Role>,
+}
+
+/// The ways a target could be used by someone who holds, or asks for, these roles.
+fn ways(held: &Held<'_>, wanted: &Wanted<'_>, target: &Target) -> Vec<Action> {
+    let all =
+        held.roles().chain(held.scoped.iter().flat_map(|scoped| scoped.roles.iter().copied()));
+    let all = all.chain(wanted.roles.iter().copied()).chain(wanted.searches.iter().copied());
+    let extent = Extent::new(held.user, all, target);
+    match target.id.kind {
+        TargetKind::App => vec![Action::App { aws_role_arn: None }],
+        TargetKind::Db => vec![Action::Db { user: None, name: None }],
+        TargetKind::Desktop => {
+            extent.written_logins().into_iter().map(|login| Action::Desktop { login }).collect()
+        }
+        TargetKind::KubeCluster => {
+            vec![Action::Kube { user: None, groups: Vec::new(), resource: None }]
+        }
+        TargetKind::Node => {
+            extent.written_logins().into_iter().map(|login| Action::Ssh { login }).collect()
+        }
+    }
+}
