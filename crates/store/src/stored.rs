@@ -13,6 +13,7 @@ use api::event::RequestEvent;
 use api::lock::LockDocument;
 use api::node::NodeDocument;
 use api::problem::FieldProblem;
+use api::role::RoleDocument;
 use api::user::UserDocument;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -128,8 +129,8 @@ fn lock(value: &[u8]) -> Result<Lock, String> {
 }
 
 fn role(value: &[u8]) -> Result<Role, String> {
-    let _ = value;
-    Err("not yet".into())
+    let (role, _) = shape::<RoleDocument>(value)?.role().map_err(problems)?;
+    Ok(role)
 }
 
 /// The request that a list of events makes, and the events.

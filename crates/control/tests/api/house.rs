@@ -72,7 +72,9 @@ impl House {
             "kind": "user", "version": "v1", "metadata": {"name": name},
             "spec": {"roles": roles, "traits": {"logins": [name]}},
         });
-        let commit = store::documents::put(Kind::User, name, &document, store::Absent).unwrap();
+        let seen =
+            self.store.documents().load(Kind::User, name).await.unwrap().map(|user| user.revision);
+        let commit = store::documents::put(Kind::User, name, &document, seen).unwrap();
         let revision = self.store.commit(commit).await.unwrap();
         self.store.policy().at_least(revision).await;
     }
