@@ -88,6 +88,7 @@ struct Inner {
     readers: Pool,
     size: watch::Sender<u64>,
     signer: OnceLock<Arc<dyn CheckpointSigner>>,
+    former: Mutex<Vec<VerifierKey>>,
     following: OnceLock<(watch::Receiver<Revision>, watch::Receiver<Drained>)>,
     clock: Clock,
 }
@@ -109,6 +110,7 @@ impl Audit {
                 readers,
                 size: watch::channel(size).0,
                 signer: OnceLock::new(),
+                former: Mutex::new(Vec::new()),
                 following: OnceLock::new(),
                 clock,
             }),
@@ -132,6 +134,13 @@ impl Audit {
         let key = checkpoint::key_of(signer.as_ref())?;
         let _ = self.inner.signer.set(signer);
         Ok(key)
+    }
+
+    /// A key that signed checkpoints before: those still verify.
+    pub fn signed_before_with(&self, key: VerifierKey) {
+        if let Ok(mut former) = self.inner.former.lock() {
+            former.push(key);
+        }
     }
 
     /// The key checkpoints are signed with.
@@ -165,12 +174,13 @@ impl Audit {
         }
     }
 
-    /// A page of the events for which everything in `query` holds.
+    /// A page of the events for which everything in `query` holds. What is in the log can be read also while events
+    /// cannot be moved into it, as on a full disk.
     ///
     /// # Errors
     /// See [`AuditError`].
     pub async fn query(&self, query: AuditQuery) -> Result<AuditPage, AuditError> {
-        self.settled().await?;
+        let _ = self.settled().await;
         self.read(move |connection| query::page(connection, &query)).await
     }
 
@@ -227,15 +237,19 @@ impl Audit {
         self.read(move |connection| export::bundle(connection, &request, &key, &checkpoint)).await
     }
 
-    /// Computes the whole log again: every event, every hash, every checkpoint. `trusted` are signed checkpoints kept
+    /// Computes the whole log again: every event, every hash, every checkpoint, against the key of the signer and those
+    /// of [`Audit::signed_before_with`]; without a signer, checkpoints are not looked at. `trusted` are signed checkpoints kept
     /// elsewhere, which this log must still agree with.
     ///
     /// # Errors
     /// When the log cannot be read. What is wrong with it is in the report.
     pub async fn verify(&self, trusted: Vec<String>) -> Result<Report, AuditError> {
         self.settled().await?;
-        let key = self.key().ok();
-        self.read(move |connection| verify::verify(connection, key.as_ref(), &trusted)).await
+        let mut keys: Vec<VerifierKey> = self.key().into_iter().collect();
+        if let Ok(former) = self.inner.former.lock() {
+            keys.extend(former.iter().cloned());
+        }
+        self.read(move |connection| verify::verify(connection, &keys, &trusted)).await
     }
 
     /// The revision of the last commit whose events were moved here.

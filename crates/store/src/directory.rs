@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::store::OpenError;
 
@@ -16,7 +16,7 @@ const FOREIGN: u32 = 0o077;
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<Arc<File>>>,
 }
 
 impl Directory {
@@ -45,7 +45,7 @@ impl Directory {
             }
         }
         let lock = lock(&path.join(LOCK))?;
-        Ok(Self { path: path.to_owned(), lock: Mutex::new(Some(lock)) })
+        Ok(Self { path: path.to_owned(), lock: Mutex::new(Some(Arc::new(lock))) })
     }
 
     /// The path of a file in it, which is made with mode 0600 if it does not exist: SQLite gives the files it puts
@@ -56,6 +56,11 @@ impl Directory {
             Ok(_) => Ok(path),
             Err(source) => Err(OpenError::Directory { path, source }),
         }
+    }
+
+    /// The lock, for whoever must not be outlived by it.
+    pub(crate) fn hold(&self) -> Option<Arc<File>> {
+        self.lock.lock().ok().and_then(|lock| lock.clone())
     }
 
     /// Lets another daemon have it.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditError};
 use crate::kv::{Commit, CommitError, Fault, Kv, OUTBOX, Range, ReadError, Revision};
 
 /// Revisions that may wait for the audit log before commits with events wait for it.
@@ -23,6 +23,8 @@ const BACKLOG: u64 = 50_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the drainer waits before it tries again what failed.
 const RETRY: Duration = Duration::from_millis(500);
+/// How often the log is signed, if it has grown.
+const SIGNED: Duration = Duration::from_secs(10);
 /// Events moved at once.
 const MOVED: usize = 1000;
 
@@ -56,6 +58,7 @@ pub(crate) fn spawn(
     let (sender, drained) = watch::channel(Drained::default());
     let mut head = head;
     let task = tokio::spawn(async move {
+        let mut signing = tokio::time::interval(SIGNED);
         loop {
             let stopping = *stopped.borrow_and_update();
             let upto = *head.borrow_and_update();
@@ -85,10 +88,19 @@ pub(crate) fn spawn(
             tokio::select! {
                 changed = head.changed() => if changed.is_err() { return },
                 changed = stopped.changed() => if changed.is_err() { return },
+                _ = signing.tick() => sign(&audit).await,
             }
         }
     });
     (drained, task)
+}
+
+/// Signs how the log stands, if anyone can and it has grown.
+async fn sign(audit: &Audit) {
+    match audit.checkpoint_if_signed().await {
+        Ok(_) | Err(AuditError::NoSigner) => {}
+        Err(error) => tracing::error!(%error, "the audit log could not be signed"),
+    }
 }
 
 /// Moves everything that waits.

@@ -38,6 +38,7 @@ pub struct PolicyHandle {
     policy: Arc<RwLock<Policy>>,
     changed: watch::Receiver<Revision>,
     followed: watch::Receiver<Revision>,
+    fault: watch::Receiver<Option<String>>,
 }
 
 impl fmt::Debug for PolicyHandle {
@@ -67,6 +68,12 @@ impl PolicyHandle {
         *self.followed.borrow()
     }
 
+    /// Why nothing is permitted: a document that cannot be read. For whoever watches over the daemon.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.fault.borrow().clone()
+    }
+
     /// Waits until the policy knows everything up to `revision`: whoever wrote then decides by what was written.
     ///
     /// Returns at once when the store is closed.
@@ -89,14 +96,23 @@ pub(crate) async fn spawn(
     kv: Arc<dyn Kv>,
     cluster: ClusterName,
     clock: Clock,
-) -> Result<PolicyHandle, LoadError> {
+) -> Result<PolicyHandle, ReadError> {
     let mut feed = Feed { kv, cluster, clock, ends: BTreeMap::new(), due: BTreeSet::new() };
-    let (policy, at) = feed.load().await?;
+    let (policy, at, why) = feed.load_or_close().await?;
     let policy = Arc::new(RwLock::new(policy));
     let (changed_sender, changed) = watch::channel(at);
     let (followed_sender, followed) = watch::channel(at);
-    tokio::spawn(feed.follow(Arc::clone(&policy), at, changed_sender, followed_sender));
-    Ok(PolicyHandle { policy, changed, followed })
+    let (fault_sender, fault) = watch::channel(why);
+    let told = Told { changed: changed_sender, followed: followed_sender, fault: fault_sender };
+    tokio::spawn(feed.follow(Arc::clone(&policy), at, told));
+    Ok(PolicyHandle { policy, changed, followed, fault })
+}
+
+/// Whom the feed tells.
+struct Told {
+    changed: watch::Sender<Revision>,
+    followed: watch::Sender<Revision>,
+    fault: watch::Sender<Option<String>>,
 }
 
 struct Feed {
@@ -175,26 +191,33 @@ impl Feed {
         self.due.extend(end.map(|end| (end, id)));
     }
 
-    async fn follow(
-        mut self,
-        policy: Arc<RwLock<Policy>>,
-        at: Revision,
-        changed: watch::Sender<Revision>,
-        followed: watch::Sender<Revision>,
-    ) {
+    /// Loads the policy; one that permits nothing, and why, when a document cannot be read. The admin socket asks no
+    /// policy, so there the document can be mended.
+    async fn load_or_close(&mut self) -> Result<(Policy, Revision, Option<String>), ReadError> {
+        let before = self.kv.revision();
+        match self.load().await {
+            Ok((policy, at)) => Ok((policy, at, None)),
+            Err(LoadError::Read(error)) => Err(error),
+            Err(LoadError::Unreadable(error)) => {
+                Ok((Policy::new(self.cluster.clone()), before, Some(error.to_string())))
+            }
+        }
+    }
+
+    async fn follow(mut self, policy: Arc<RwLock<Policy>>, at: Revision, told: Told) {
         let mut watch = self.watch(at);
-        let mut sound = true;
         let mut tick = tokio::time::interval(TICK);
+        let sound = |told: &Told| told.fault.borrow().is_none();
         loop {
             let reload = tokio::select! {
                 batch = watch.next() => match batch {
                     Ok(batch) if batch.changes.is_empty() => {
-                        followed.send_replace(batch.revision);
+                        told.followed.send_replace(batch.revision);
                         false
                     }
-                    Ok(batch) if sound && self.take(&policy, &batch.changes) => {
-                        followed.send_replace(batch.revision);
-                        changed.send_replace(batch.revision);
+                    Ok(batch) if sound(&told) && self.take(&policy, &batch.changes) => {
+                        told.followed.send_replace(batch.revision);
+                        told.changed.send_replace(batch.revision);
                         false
                     }
                     Err(WatchError::Fault(Fault::Closed)) => return,
@@ -202,26 +225,32 @@ impl Feed {
                 },
                 _ = tick.tick() => {
                     self.tidy(&policy).await;
-                    !sound
+                    !sound(&told)
                 }
             };
             if reload {
-                let (loaded, revision) = match self.load().await {
-                    Ok(loaded) => {
-                        sound = true;
-                        loaded
-                    }
-                    Err(LoadError::Read(ReadError::Fault(Fault::Closed))) => return,
-                    Err(error) => {
-                        tracing::error!(%error, "the policy cannot be read: nothing is permitted until it can");
-                        sound = false;
-                        (Policy::new(self.cluster.clone()), self.kv.revision())
-                    }
+                let (loaded, revision, why) = match self.load_or_close().await {
+                    Ok(loaded) => loaded,
+                    Err(ReadError::Fault(Fault::Closed)) => return,
+                    Err(error) => (
+                        Policy::new(self.cluster.clone()),
+                        self.kv.revision(),
+                        Some(error.to_string()),
+                    ),
                 };
+                if let Some(why) =
+                    why.as_ref().filter(|why| told.fault.borrow().as_ref() != Some(*why))
+                {
+                    tracing::error!(
+                        why,
+                        "the policy cannot be read: nothing is permitted until it can"
+                    );
+                }
                 *policy.write().unwrap_or_else(PoisonError::into_inner) = loaded;
                 watch = self.watch(revision);
-                followed.send_replace(revision);
-                changed.send_replace(revision);
+                told.fault.send_replace(why);
+                told.followed.send_replace(revision);
+                told.changed.send_replace(revision);
             }
         }
     }

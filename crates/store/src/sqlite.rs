@@ -73,6 +73,8 @@ pub struct SqliteOptions {
     pub log_revisions: u64,
     /// The database may grow to so many pages; beyond, commits are refused as on a full disk.
     pub pages: Option<u32>,
+    /// Kept open until the writer has ended.
+    pub(crate) hold: Option<Arc<std::fs::File>>,
 }
 
 impl fmt::Debug for SqliteOptions {
@@ -88,7 +90,7 @@ impl SqliteOptions {
     /// The usual numbers, with this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, readers: 4, log_revisions: limits::LOG_REVISIONS, pages: None }
+        Self { clock, readers: 4, log_revisions: limits::LOG_REVISIONS, pages: None, hold: None }
     }
 }
 
@@ -140,6 +142,18 @@ impl SqliteKv {
         tokio::task::spawn_blocking(move || schema::backup(&from, &to))
             .await
             .map_err(|_| Fault::Closed)?
+    }
+
+    /// Lets the writer end once it has written what was queued, and readers at once.
+    pub(crate) fn shut(&self) {
+        self.shut_queue();
+        self.readers.close();
+    }
+
+    fn shut_queue(&self) {
+        if let Ok(mut queue) = self.queue.lock() {
+            queue.take();
+        }
     }
 
     async fn ask<T>(
@@ -233,9 +247,7 @@ impl Kv for SqliteKv {
 
     fn close(&self) -> Answer<'_, ()> {
         async move {
-            if let Ok(mut queue) = self.queue.lock() {
-                queue.take();
-            }
+            self.shut_queue();
             let writer = self.writer.lock().ok().and_then(|mut writer| writer.take());
             if let Some(writer) = writer {
                 // The writer ends once it has answered everything that was queued.

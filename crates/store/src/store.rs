@@ -18,11 +18,10 @@ use crate::kv::{
     limits,
 };
 use crate::outbox::{self, Drained};
-use crate::policy::{self, LoadError, PolicyHandle};
+use crate::policy::{self, PolicyHandle};
 use crate::requests::Requests;
 use crate::secrets::Secrets;
 use crate::sqlite::{self, SqliteKv, SqliteOptions};
-use crate::stored::Unreadable;
 
 const STATE: &str = "state.db";
 const AUDIT: &str = "audit.db";
@@ -99,9 +98,6 @@ pub enum OpenError {
     /// State could not be read.
     #[error("cannot read the stored state")]
     State(#[from] ReadError),
-    /// Something stored cannot be understood, and might be a lock.
-    #[error("the stored policy cannot be read")]
-    Policy(#[from] Unreadable),
     /// State could not be written.
     #[error("cannot write to the store")]
     Write(#[from] CommitError),
@@ -124,8 +120,19 @@ struct Inner {
     stop: watch::Sender<bool>,
 }
 
+impl Drop for Inner {
+    /// A store that nobody holds any more ends by itself: what was queued is written, events that still wait are moved
+    /// at the next start, and the directory stays locked until the last write.
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.kv.shut();
+    }
+}
+
 impl Store {
     /// Opens a data directory, or makes it.
+    ///
+    /// A document that cannot be read does not stop it: then nothing is permitted, and [`PolicyHandle::fault`] tells.
     ///
     /// # Errors
     /// When the directory is not private, not writable, used by another daemon, or damaged.
@@ -138,6 +145,7 @@ impl Store {
             let mut how = SqliteOptions::new(Arc::clone(&options.clock));
             how.log_revisions = options.log_revisions;
             how.pages = options.state_pages;
+            how.hold = directory.hold();
             let kv = SqliteKv::open(&path, how)
                 .map_err(|source| OpenError::Database { path, source })?;
             let path = directory.file(AUDIT)?;
@@ -158,11 +166,7 @@ impl Store {
             outbox::spawn(Arc::<SqliteKv>::clone(&kv), audit.clone(), kv.head(), stopped);
         audit.follow(kv.head(), drained.clone());
         let drainer = std::sync::Mutex::new(Some(drainer));
-        let policy = match policy::spawn(Arc::<SqliteKv>::clone(&kv), cluster, clock).await {
-            Ok(policy) => policy,
-            Err(LoadError::Read(error)) => return Err(error.into()),
-            Err(LoadError::Unreadable(error)) => return Err(error.into()),
-        };
+        let policy = policy::spawn(Arc::<SqliteKv>::clone(&kv), cluster, clock).await?;
         Ok(Self { inner: Arc::new(Inner { directory, kv, audit, policy, drained, drainer, stop }) })
     }
 

@@ -12,6 +12,9 @@ use super::tree::{self, Nodes};
 use crate::kv::{Entry, Fault};
 use crate::sqlite::micros;
 
+/// How often an event is read before it is given up.
+const READINGS: usize = 8;
+
 /// The last outbox key whose event is in the log; empty before the first.
 pub(super) fn drained(connection: &Connection) -> Result<String, Fault> {
     Ok(connection.prepare_cached("SELECT key FROM drained")?.query_row([], |row| row.get(0))?)
@@ -27,7 +30,7 @@ pub(super) fn append(connection: &mut Connection, entries: &[Entry]) -> Result<u
         let event: NewEvent = serde_json::from_slice(&entry.value).map_err(|error| {
             AuditError::Damaged(format!("`{}` is not an event: {error}", entry.key))
         })?;
-        insert(&tx, &AuditEvent { seq: size, event })?;
+        insert(&tx, AuditEvent { seq: size, event })?;
         size += 1;
         last = Some(&entry.key);
     }
@@ -38,9 +41,26 @@ pub(super) fn append(connection: &mut Connection, entries: &[Entry]) -> Result<u
     Ok(size)
 }
 
-fn insert(tx: &Transaction<'_>, numbered: &AuditEvent) -> Result<(), AuditError> {
-    let AuditEvent { seq, event } = numbered;
-    let leaf = numbered.canonical();
+/// Reading a number with a fraction can give its neighbour. What is hashed must read as it is written, so it is read
+/// until it does.
+fn settled(mut event: AuditEvent) -> Result<(AuditEvent, String), AuditError> {
+    let mut leaf = event.canonical();
+    for _ in 0..READINGS {
+        let read: AuditEvent = serde_json::from_str(&leaf).map_err(|error| {
+            AuditError::Damaged(format!("event {} cannot be read: {error}", event.seq))
+        })?;
+        let again = read.canonical();
+        if again == leaf {
+            return Ok((event, leaf));
+        }
+        (event, leaf) = (read, again);
+    }
+    Err(AuditError::Damaged(format!("event {} reads differently each time", event.seq)))
+}
+
+fn insert(tx: &Transaction<'_>, numbered: AuditEvent) -> Result<(), AuditError> {
+    let (numbered, leaf) = settled(numbered)?;
+    let AuditEvent { seq, event } = &numbered;
     tx.prepare_cached(
         "INSERT INTO event (seq, time, code, user, login, session, request, target, leaf)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -61,7 +81,7 @@ fn insert(tx: &Transaction<'_>, numbered: &AuditEvent) -> Result<(), AuditError>
     for (id, hash) in (first..).zip(stored_hashes(*seq, leaf.as_bytes(), &Nodes(tx))?) {
         statement.execute((id.cast_signed(), hash.0))?;
     }
-    mention(tx, numbered)
+    mention(tx, &numbered)
 }
 
 /// Remembers which requests the event belongs to: those it names, and those its session was opened under.

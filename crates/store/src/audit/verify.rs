@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::audit::AuditEvent;
-use api::note::VerifierKey;
+use api::note::{NoteError, VerifierKey};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 use tlog_tiles::{EMPTY_HASH, Hash, node_hash, record_hash};
@@ -76,12 +76,12 @@ impl Edge {
 
 pub(super) fn verify(
     connection: &Connection,
-    key: Option<&VerifierKey>,
+    keys: &[VerifierKey],
     trusted: &[String],
 ) -> Result<Report, AuditError> {
     let mut report =
         Report { events: 0, root: String::new(), checkpoints: 0, problems: Vec::new(), found: 0 };
-    let mut expected = checkpoints(connection, key, trusted, &mut report)?;
+    let mut expected = checkpoints(connection, keys, trusted, &mut report)?;
     let mut edge = Edge::default();
     check_roots(&mut report, &mut expected, 0, &edge);
     let mut statement = connection
@@ -142,12 +142,24 @@ fn agrees(seq: u64, leaf: &str, row: &Row<'_>) -> Result<(), String> {
 /// The roots that signed checkpoints promise, by size.
 fn checkpoints(
     connection: &Connection,
-    key: Option<&VerifierKey>,
+    keys: &[VerifierKey],
     trusted: &[String],
     report: &mut Report,
 ) -> Result<BTreeMap<u64, Vec<Hash>>, AuditError> {
     let mut expected: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
-    let Some(key) = key else { return Ok(expected) };
+    if keys.is_empty() {
+        return Ok(expected);
+    }
+    let verified = |note: &str| {
+        let mut last = Err(NoteError::Malformed);
+        for key in keys {
+            last = key.verify(note);
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    };
     let mut statement = connection.prepare("SELECT size, note FROM checkpoint ORDER BY size")?;
     let rows = statement.query_map([], |row| {
         Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, String>(1)?))
@@ -155,7 +167,7 @@ fn checkpoints(
     for row in rows {
         let (size, note) = row?;
         report.checkpoints += 1;
-        match key.verify(&note) {
+        match verified(&note) {
             Ok((signed, root)) if signed == size => expected.entry(size).or_default().push(root),
             Ok((signed, _)) => {
                 report.problem(size, format!("the checkpoint is of {signed} events"))
@@ -165,7 +177,7 @@ fn checkpoints(
     }
     for note in trusted {
         report.checkpoints += 1;
-        match key.verify(note) {
+        match verified(note) {
             Ok((size, root)) => expected.entry(size).or_default().push(root),
             Err(error) => {
                 report.problem(0, format!("the checkpoint given does not verify: {error}"))

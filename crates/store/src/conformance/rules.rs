@@ -42,6 +42,10 @@ pub(super) async fn collect(
     Ok(changes)
 }
 
+fn nested(depth: usize) -> serde_json::Value {
+    (0..depth).fold(serde_json::Value::Null, |inner, _| serde_json::Value::Array(vec![inner]))
+}
+
 pub(super) async fn limits(bench: &dyn Bench) -> Held {
     let rule = "what is beyond a limit is refused and changes nothing";
     let kv = bench.open().await;
@@ -63,6 +67,9 @@ pub(super) async fn limits(bench: &dyn Bench) -> Held {
         Commit::new().put("/v", vec![0; limits::VALUE_BYTES + 1]),
         Commit::new().put(format!("{OUTBOX}mine"), "{}"),
         Commit::new().put("/a", "").event(event),
+        Commit::new()
+            .put("/a", "")
+            .event(NewEvent::new("x", Timestamp::UNIX_EPOCH).body(nested(1000))),
         many,
         heavy,
     ] {

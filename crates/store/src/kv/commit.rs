@@ -2,6 +2,7 @@
 
 use api::audit::NewEvent;
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::error::InvalidInput;
 use super::{LeaseId, OUTBOX, Revision, limits};
@@ -167,6 +168,9 @@ impl Commit {
         }
         let mut events = Vec::with_capacity(self.events.len());
         for event in &self.events {
+            if depth(&event.body) > limits::EVENT_DEPTH {
+                return Err(InvalidInput::EventDepth(event.code.to_string()));
+            }
             // INVARIANT: an event is text, a time and JSON values, so it always serializes.
             let text = serde_json::to_string(event)
                 .map_err(|_| InvalidInput::Event(event.code.to_string(), 0))?;
@@ -181,6 +185,25 @@ impl Commit {
         }
         Ok((bytes, events))
     }
+}
+
+/// How deep arrays and objects are nested; it looks no deeper than a little beyond the limit.
+fn depth(value: &Value) -> usize {
+    fn within(value: &Value, left: usize) -> usize {
+        if left == 0 {
+            return 1;
+        }
+        match value {
+            Value::Array(items) => {
+                1 + items.iter().map(|item| within(item, left - 1)).max().unwrap_or(0)
+            }
+            Value::Object(fields) => {
+                1 + fields.values().map(|item| within(item, left - 1)).max().unwrap_or(0)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+        }
+    }
+    within(value, limits::EVENT_DEPTH + 1)
 }
 
 /// Checks a key's length and characters and gives its length in bytes.

@@ -56,6 +56,9 @@ pub enum InvalidInput {
     /// The event is too long.
     #[error("an event `{0}` has {1} bytes, more than {max}", max = limits::EVENT_BYTES)]
     Event(String, usize),
+    /// The event is nested too deep to be read again.
+    #[error("the body of an event `{0}` is nested deeper than {max}", max = limits::EVENT_DEPTH)]
+    EventDepth(String),
     /// Too much in all.
     #[error("a commit has {0} bytes, more than {max}", max = limits::COMMIT_BYTES)]
     Bytes(usize),

@@ -14,6 +14,8 @@ pub const COMMIT_EVENTS: usize = 1024;
 pub const COMMIT_BYTES: usize = 8 << 20;
 /// Bytes of one event, as JSON: 64 KiB.
 pub const EVENT_BYTES: usize = 64 << 10;
+/// Arrays and objects inside each other in the body of an event.
+pub const EVENT_DEPTH: usize = 32;
 /// Entries in one page of a range, and keys in one fetch.
 pub const RANGE_ENTRIES: usize = 1000;
 /// Bytes of the values in one page; a page always has at least one entry: 8 MiB.

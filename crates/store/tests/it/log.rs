@@ -5,7 +5,7 @@ use api::bundle;
 use serde_json::json;
 use store::{Absent, Commit};
 
-use crate::house::House;
+use crate::house::{House, Signer};
 
 #[tokio::test]
 async fn the_event_of_a_commit_is_in_the_log_when_one_asks() {
@@ -223,4 +223,38 @@ async fn whatever_is_changed_behind_our_back_is_found() {
         assert!(!report.holds(), "{sql}");
         store.close().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn numbers_with_fractions_hash_as_they_are_read() {
+    let house = House::new();
+    let store = house.open().await;
+    let now = house.hand.now();
+    let events = (1..200_i32).map(|n| {
+        let odd = f64::from(n).sqrt() * 1e-7;
+        NewEvent::new(code::SSH_COMMAND, now)
+            .request("r")
+            .with("odd", odd)
+            .with("third", 1.0 / f64::from(n))
+    });
+    store.record(events.collect()).await.unwrap();
+    assert!(store.audit().verify(vec![]).await.unwrap().holds());
+    bundle::verify(&store.audit().export("r").await.unwrap(), None).unwrap();
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn checkpoints_of_a_former_key_still_verify_and_those_of_a_stranger_do_not() {
+    let house = House::new();
+    let store = house.open().await;
+    let former = store.audit().key().unwrap();
+    store.record(vec![NewEvent::new(code::DAEMON_STARTED, house.hand.now())]).await.unwrap();
+    store.close().await.unwrap();
+    let options = store::Options::new("house".parse().unwrap(), house.hand.clock());
+    let store = store::Store::open(&house.data(), options).await.unwrap();
+    store.audit().sign_with(Signer::new(8)).unwrap();
+    assert!(!store.audit().verify(vec![]).await.unwrap().holds());
+    store.audit().signed_before_with(former);
+    assert!(store.audit().verify(vec![]).await.unwrap().holds());
+    store.close().await.unwrap();
 }

@@ -5,7 +5,7 @@ use access::name::UserName;
 use api::document::Kind;
 use serde_json::{Value, json};
 use store::documents::{self, DocumentError};
-use store::{Absent, Commit, OpenError, Options, Store};
+use store::{Absent, Commit, Store};
 
 use crate::house::House;
 
@@ -77,9 +77,14 @@ async fn a_lock_that_cannot_be_read_closes_the_house_until_it_can() {
     assert_eq!(roles_of(&store, "alice"), None);
     store.close().await.unwrap();
 
-    let options = Options::new("house".parse().unwrap(), house.hand.clock());
-    let refused = Store::open(&house.data(), options).await.unwrap_err();
-    assert!(matches!(refused, OpenError::Policy(_)), "{refused}");
+    let store = house.open().await;
+    assert_eq!(roles_of(&store, "alice"), None);
+    assert!(store.policy().fault().unwrap().contains("/lock/broken"));
+    let mended = store.commit(Commit::new().delete("/lock/broken")).await.unwrap();
+    store.policy().at_least(mended).await;
+    assert_eq!(roles_of(&store, "alice"), Some(vec!["dba".into()]));
+    assert_eq!(store.policy().fault(), None);
+    store.close().await.unwrap();
 }
 
 #[tokio::test]
