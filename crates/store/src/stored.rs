@@ -129,7 +129,7 @@ fn lock(value: &[u8]) -> Result<Lock, String> {
 }
 
 fn role(value: &[u8]) -> Result<Role, String> {
-    let (role, _) = shape::<RoleDocument>(value)?.role().map_err(problems)?;
+    let (role, _warnings) = shape::<RoleDocument>(value)?.role().map_err(problems)?;
     Ok(role)
 }
 

@@ -1,8 +1,10 @@
 //! The policy follows the store.
 
-use access::identity::User;
-use access::name::UserName;
+use access::ask::Ask;
+use access::identity::{Identity, User};
+use access::name::{LoginId, UserName};
 use api::document::Kind;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::documents::{self, DocumentError};
 use store::{Absent, Commit, Store};
@@ -99,5 +101,45 @@ async fn taking_the_unreadable_lock_away_opens_the_house_again() {
     let mended = store.commit(Commit::new().delete("/lock/broken")).await.unwrap();
     store.policy().at_least(mended).await;
     assert_eq!(roles_of(&store, "alice"), Some(vec!["dba".into()]));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_role_as_it_is_kept_permits_what_it_says_and_no_longer_once_removed() {
+    let house = House::new();
+    let store = house.open().await;
+    let role = json!({
+        "kind": "role", "version": "v7", "metadata": {"name": "dba"},
+        "spec": {"allow": {"logins": ["root"], "node_labels": {"env": "prod"}}},
+    });
+    let node = json!({
+        "kind": "node", "version": "v1", "metadata": {"name": "db-box", "labels": {"env": "prod"}},
+        "spec": {"addr": "127.0.0.1:22"},
+    });
+    store
+        .commit(documents::put(Kind::User, "alice", &user("alice", &["dba"]), Absent).unwrap())
+        .await
+        .unwrap();
+    store.commit(documents::put(Kind::Node, "db-box", &node, Absent).unwrap()).await.unwrap();
+    let written =
+        store.commit(documents::put(Kind::Role, "dba", &role, Absent).unwrap()).await.unwrap();
+    store.policy().at_least(written).await;
+    let now = house.hand.now();
+    let identity = Identity {
+        user: "alice".parse().unwrap(),
+        login: LoginId::from_bits(1),
+        expires: now + SignedDuration::from_hours(1),
+        mfa: true,
+        device: false,
+    };
+    let may = |login: &str| {
+        let ask = Ask::ssh("db-box".parse().unwrap(), login.parse().unwrap());
+        store.policy().read(|policy| policy.decide(&identity, &ask, now).is_ok())
+    };
+    assert!(may("root"));
+    assert!(!may("postgres"));
+    let gone = store.commit(documents::remove(Kind::Role, "dba", written)).await.unwrap();
+    store.policy().at_least(gone).await;
+    assert!(!may("root"));
     store.close().await.unwrap();
 }
