@@ -124,17 +124,17 @@ fn root(error: &reqwest::Error) -> String {
 
 /// What TLS objected to, wherever in the chain it hides.
 fn tls_failure(error: &reqwest::Error) -> Option<rustls::Error> {
-    let mut cause = error.source();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     while let Some(inner) = cause {
         if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
             return Some(tls.clone());
         }
-        // An I/O error hides what it wraps from `source`.
+        // An I/O error hides what it wraps from `source`, and one may wrap another.
         let wrapped = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(tls) = wrapped.and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>()) {
-            return Some(tls.clone());
-        }
-        cause = inner.source();
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => inner.source(),
+        };
     }
     None
 }
