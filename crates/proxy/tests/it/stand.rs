@@ -12,7 +12,9 @@ use access::name::RequestId;
 use ca::Authorities;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use proxy::{AskForAccess, Filed, HttpConnection, HttpHandler, Parts, Proxy, Question, SlotLimits, Standing};
+use proxy::{
+    AskForAccess, Filed, HttpConnection, HttpHandler, Parts, Proxy, Question, SlotLimits, Standing,
+};
 use russh::keys::{Algorithm, PrivateKey};
 use serde_json::{Value, json};
 use store::{Commit, Store};
@@ -44,7 +46,10 @@ pub(crate) struct TestClock(Arc<Mutex<SignedDuration>>);
 
 impl TestClock {
     pub(crate) fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "sshd checks our certificates by the real clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "sshd checks our certificates by the real clock"
+        )]
         let real = Timestamp::now();
         real + *self.0.lock().unwrap()
     }
@@ -67,7 +72,10 @@ impl AskForAccess for Desk {
         Box::pin(async move {
             self.asked.lock().unwrap().push(question);
             self.filed.notify_one();
-            Ok(Filed { request: RequestId::from_bits(7), asked: vec!["bob".into(), "carol".into()] })
+            Ok(Filed {
+                request: RequestId::from_bits(7),
+                asked: vec!["bob".into(), "carol".into()],
+            })
         })
     }
 
@@ -99,8 +107,12 @@ impl Stand {
         let (sshd, port) = sshd(dir.path(), &authorities, clock.now()).await;
         let ticking = clock.clone();
         let now: proxy::Clock = Arc::new(move || ticking.now());
-        let store =
-            Store::open(&dir.path().join("data"), store::Options::new("test".parse().unwrap(), Arc::clone(&now))).await.unwrap();
+        let store = Store::open(
+            &dir.path().join("data"),
+            store::Options::new("test".parse().unwrap(), Arc::clone(&now)),
+        )
+        .await
+        .unwrap();
         let tls = rustls::ServerConfig::builder()
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
@@ -111,9 +123,9 @@ impl Stand {
             authorities: Arc::clone(&authorities),
             law: Arc::new(store.policy()),
             nodes: Arc::new(proxy::nodes::StoredNodes::new(store.clone(), seal)),
-            clock: now,
+            clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
-            archive: archive(&store),
+            archive: archive(&store, &now).await,
             tls: Arc::new(tls),
             http: Arc::new(NoHttp),
             names: vec!["127.0.0.1".into(), "[127.0.0.1]".into()],
@@ -139,7 +151,8 @@ impl Stand {
     }
 
     pub(crate) async fn remove(&self, kind: &str, name: &str) {
-        let revision = self.store.commit(Commit::new().delete(format!("/{kind}/{name}"))).await.unwrap();
+        let revision =
+            self.store.commit(Commit::new().delete(format!("/{kind}/{name}"))).await.unwrap();
         self.store.policy().at_least(revision).await;
     }
 
@@ -159,7 +172,12 @@ impl Stand {
     }
 
     /// A client with a certificate of any authorities, for so long.
-    pub(crate) async fn stranger(&self, user: &str, by: &Authorities, life: SignedDuration) -> Client {
+    pub(crate) async fn stranger(
+        &self,
+        user: &str,
+        by: &Authorities,
+        life: SignedDuration,
+    ) -> Client {
         let now = self.clock.now();
         let identity = Identity {
             user: user.parse().unwrap(),
@@ -170,7 +188,8 @@ impl Stand {
         };
         let home = self.dir.path().join(format!("home-{user}"));
         std::fs::create_dir_all(&home).unwrap();
-        let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
+        let key =
+            PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
         let certificate = by.sign_identity_ssh(&identity, key.public_key(), now).unwrap();
         write(&home.join("id"), &key.to_openssh(Default::default()).unwrap(), 0o600);
         write(&home.join("id-cert.pub"), &certificate.to_openssh().unwrap(), 0o600);
@@ -181,9 +200,14 @@ impl Stand {
         }
         let mut config = String::new();
         for (target, port) in ports {
-            config.push_str(&format!("Host {target}\n  HostName 127.0.0.1\n  HostKeyAlias {target}\n  Port {port}\n"));
+            config.push_str(&format!(
+                "Host {target}\n  HostName 127.0.0.1\n  HostKeyAlias {target}\n  Port {port}\n"
+            ));
         }
-        config.push_str(&format!("Host gw\n  HostName 127.0.0.1\n  HostKeyAlias 127.0.0.1\n  Port {}\n  User {user}\n", self.addr.port()));
+        config.push_str(&format!(
+            "Host gw\n  HostName 127.0.0.1\n  HostKeyAlias 127.0.0.1\n  Port {}\n  User {user}\n",
+            self.addr.port()
+        ));
         config.push_str(&format!(
             "Host *\n  User {LOGIN}\n  IdentityFile {home}/id\n  CertificateFile {home}/id-cert.pub\n  IdentitiesOnly yes\n  \
              IdentityAgent none\n  UserKnownHostsFile {home}/known_hosts\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n  \
@@ -226,6 +250,25 @@ impl Stand {
     }
 }
 
+impl Stand {
+    /// As [`Self::events`], asked again until `enough`: events that are queued are written soon, not at once.
+    pub(crate) async fn events_until(
+        &self,
+        code: &str,
+        enough: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let events = self.events(code).await;
+            if enough(&events) {
+                return events;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the events never came: {events:#?}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 fn version(kind: &str) -> &'static str {
     match kind {
         "role" => "v8",
@@ -233,9 +276,12 @@ fn version(kind: &str) -> &'static str {
     }
 }
 
-fn archive(store: &Store) -> proxy::record::Archive {
-    let _ = store;
-    proxy::record::Archive::null()
+/// Recordings beside the store, sealed for a key that nobody keeps.
+async fn archive(store: &Store, clock: &proxy::Clock) -> proxy::record::Archive {
+    let recipient = store::recording::RecordingKey::generate().recipient();
+    let dir = store.directory().join("recordings");
+    let shelf = store::recording::Shelf::open_with(&dir, recipient, 0).unwrap();
+    proxy::record::Archive::start(shelf, Arc::new(store.clone()), Arc::clone(clock)).await.unwrap()
 }
 
 /// A person's machine.
@@ -250,7 +296,11 @@ impl Client {
         if tool == "ssh" || tool == "scp" || tool == "sftp" {
             command.arg("-F").arg(self.home.join("config"));
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         command.env("HOME", &self.home).env_remove("SSH_AUTH_SOCK");
         command
     }
@@ -270,7 +320,10 @@ impl Client {
         tokio::spawn(async move {
             let _ = stdin.write_all(&input).await;
         });
-        tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("the client hangs").unwrap()
+        tokio::time::timeout(PATIENCE, child.wait_with_output())
+            .await
+            .expect("the client hangs")
+            .unwrap()
     }
 }
 
