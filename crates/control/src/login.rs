@@ -23,9 +23,6 @@ mod throttle;
 mod totp;
 mod web;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use credential::{credential_key, failures_key};
 pub(crate) use door::Doors;
 pub(crate) use handlers::{forget, routes};

@@ -21,9 +21,6 @@ use crate::{
     login,
 };
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
         .on(&table::USER_LIST, list)

@@ -1,10 +1,15 @@
 //! The API as its callers meet it: a real store in a directory of its own, the whole router, a clock
 //! the test moves. One binary, a module per story.
 
+mod authorities;
 mod contract;
 mod coverage;
 mod documents;
 mod followed;
 mod house;
+mod invites;
+mod login;
 mod requests;
 mod stage;
+mod tokens;
+mod users;
