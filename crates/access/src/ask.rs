@@ -66,6 +66,21 @@ pub struct KubeCall {
     pub verb: Box<str>,
 }
 
+/// A call that cannot be judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a Kubernetes call names its kind and its verb")]
+pub struct InvalidCall;
+
+impl KubeCall {
+    /// Checks that the call says what it does. A call without a verb is never covered by a role.
+    ///
+    /// # Errors
+    /// Where kind or verb are missing.
+    pub const fn check(&self) -> Result<(), InvalidCall> {
+        if self.kind.is_empty() || self.verb.is_empty() { Err(InvalidCall) } else { Ok(()) }
+    }
+}
+
 impl Ask {
     /// Logging in to the host `target` as `login`.
     #[must_use]

@@ -3,6 +3,7 @@
 //! Several policies of one role are alternatives; several roles must all be satisfied.
 
 use crate::{
+    denial::{Denial, DenialCode},
     expr::{Expr, Field, Values},
     identity::User,
     name::RoleName,
@@ -211,6 +212,28 @@ pub fn presence<'r>(
         }
     }
     if needed.is_empty() { Presence::Enough } else { Presence::Needed(needed) }
+}
+
+/// Whether a session of someone holding `owner_roles` may begin with nobody else present.
+///
+/// # Errors
+/// The [`Denial`] that says what is missing.
+pub fn unattended<'r>(
+    owner_roles: impl IntoIterator<Item = &'r Role>,
+    kind: SessionKind,
+) -> Result<(), Denial> {
+    match presence(owner_roles, kind, &[]) {
+        Presence::Enough => Ok(()),
+        Presence::Needed(needed) => {
+            let missing = needed.iter().map(|needed| needed.missing).max().unwrap_or(1);
+            let sentence = format!(
+                "lacking privileges to start unattended session: {missing} more people must be present"
+            );
+            let roles: Vec<_> = needed.iter().map(|needed| needed.role.as_str()).collect();
+            let detail = format!("require_session_join of {}", roles.join(", "));
+            Err(Denial::new(DenialCode::PresenceRequired, sentence, detail))
+        }
+    }
 }
 
 /// What happens to a session that was moderated and no longer is: the strictest of all unsatisfied roles.

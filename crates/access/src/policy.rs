@@ -26,6 +26,7 @@ use crate::{
     rule::Rule,
     target::{Labels, Target, TargetId},
 };
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -62,6 +63,14 @@ pub struct Settings {
     pub device_trust: bool,
     /// What happens when locks cannot be read, where no role says.
     pub lock: LockingMode,
+}
+
+/// A role that cannot be removed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("role is still in use by user \"{user}\"")]
+pub struct RoleInUse {
+    /// One who holds it.
+    pub user: UserName,
 }
 
 impl Default for Settings {
@@ -126,6 +135,19 @@ impl Policy {
     pub fn remove_role(&mut self, name: &RoleName) {
         self.reviewing.remove(name);
         self.roles.remove(name);
+    }
+
+    /// Whether a role may be removed: nobody holds it by their record, and no grant in force gives it.
+    ///
+    /// # Errors
+    /// Who still holds it.
+    pub fn removable(&self, name: &RoleName, now: Timestamp) -> Result<(), RoleInUse> {
+        if let Some(user) = self.holders(name).next() {
+            return Err(RoleInUse { user: user.name.clone() });
+        }
+        let granted = self.requests.values().filter_map(|request| request.grant(now));
+        let mut holding = granted.filter(|grant| grant.roles.contains(name));
+        holding.next().map_or(Ok(()), |grant| Err(RoleInUse { user: grant.user.clone() }))
     }
 
     /// Puts a user, in place of one of the same name.

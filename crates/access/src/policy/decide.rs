@@ -5,6 +5,7 @@
 //!     ──► allow pass: the roles in which everything matches
 //!           held everywhere (record, grants of roles), else by a grant for this very resource
 //!     ──► one of them wants a second factor, or a trusted device, which is not there → no, and how
+//!     ──► one of them wants others to be present: no door lets them in yet, so → no
 //!     ──► yes: options merged over them; until the last grant that carries it ends
 //! ```
 //!
@@ -20,6 +21,7 @@ use crate::{
     ask::{Action, Ask},
     denial::{Denial, DenialCode, NextStep},
     identity::{Identity, User},
+    join::{self, SessionKind},
     lock::Subject,
     name::{RequestId, RoleName, SessionId},
     permit::{Permit, Terms},
@@ -131,6 +133,9 @@ impl Policy {
             self.unlocked(&Subject { request: Some(*request), ..subject }, now)?;
         }
         self.demands(identity, ask, carried.roles.iter().copied())?;
+        if let Some(kind) = moderated(&ask.action) {
+            join::unattended(carried.roles.iter().copied(), kind)?;
+        }
         let terms =
             terms(user, &held, target, &ask.action, &carried.roles).map_err(|why| match why {
                 (Some(sentence), detail) => Denial::new(DenialCode::NoAccess, sentence, detail),
@@ -261,6 +266,16 @@ fn locked(lock: &crate::lock::Lock) -> Denial {
         if lock.message.is_empty() { String::new() } else { format!(": {}", lock.message) };
     let sentence = format!("lock targeting {} is in force{message}", lock.target);
     Denial::new(DenialCode::Locked, sentence, format!("lock `{}`", lock.name))
+}
+
+const fn moderated(action: &Action) -> Option<SessionKind> {
+    match action {
+        Action::App { .. } => None,
+        Action::Db { .. } => Some(SessionKind::Db),
+        Action::Desktop { .. } => Some(SessionKind::Desktop),
+        Action::Kube { .. } => Some(SessionKind::Kube),
+        Action::Ssh { .. } => Some(SessionKind::Ssh),
+    }
 }
 
 /// Whether the action is one for targets of this kind.

@@ -4,7 +4,7 @@ use super::{Policy, decide::Carried, extent::Extent, held::Held};
 use crate::{
     ask::Action,
     denial::NextStep,
-    name::{Login, RequestId, RoleName, UserName},
+    name::{ClusterName, Login, RequestId, RoleName, UserName},
     request::{Asker, Manner},
     resource::ResourceId,
     role::Role,
@@ -114,6 +114,24 @@ impl Policy {
             }
         };
         Some(Requestable { login, roles, step })
+    }
+
+    /// Whether `user` may see and use another cluster. A role that says nothing of clusters is about those
+    /// without labels; `deny.cluster_labels` wins.
+    #[must_use]
+    pub fn reaches_leaf(&self, user: &UserName, cluster: &ClusterName, now: Timestamp) -> bool {
+        let (Some(user), Some(labels)) =
+            (self.user(user).filter(|user| !user.disabled), self.leaf(cluster))
+        else {
+            return false;
+        };
+        let held = self.held(user, now);
+        let allowed = |role: &Role| match &role.allow.clusters {
+            selector if selector.is_empty() => labels.is_empty(),
+            selector => selector.allows(labels, user),
+        };
+        !held.roles().any(|role| role.deny.clusters.denies(labels, user))
+            && held.roles().any(allowed)
     }
 
     /// The accounts on a host that `user` may log in to now, sorted.

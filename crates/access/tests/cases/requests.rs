@@ -8,7 +8,7 @@ mod look;
 mod reviewing;
 mod ruling;
 mod story;
-mod world;
+pub(crate) mod world;
 
 use serde_json::Value;
 

@@ -122,8 +122,9 @@ impl World {
         let mut during = before.clone();
         during.roles.insert("way-in".parse().unwrap());
         self.policy.put_user(during);
+        let asked = if resources.is_empty() { roles } else { &[] };
         let draft = Draft {
-            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            roles: asked.iter().map(|role| (*role).to_owned()).collect(),
             resources: resources.iter().map(|id| id.parse().unwrap()).collect(),
             ..Draft::default()
         };
