@@ -263,7 +263,7 @@ pub(crate) fn login(case: &Value) -> Result<(), String> {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|options| super::look::role("r", &json!({ "options": options })))
+        .map(|options| super::document::role("r", &json!({ "options": options })))
         .collect::<Result<_, _>>()?;
     let is = LoginCapabilities::of(roles.iter().map(Role::options));
     let expect = &case["expect_capabilities"];

@@ -72,7 +72,7 @@ pub(crate) fn clusters(case: &Value) -> Result<(), String> {
 /// A role that must not get in.
 pub(crate) fn role(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "role", "expect"])?;
-    rejected(super::look::role("r", &case["role"]), &case["expect"])
+    rejected(super::document::role("r", &case["role"]), &case["expect"])
 }
 
 /// Roles of which one must not get in.
@@ -80,7 +80,7 @@ pub(crate) fn roles(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "roles", "expect"])?;
     let roles = case["roles"].as_object().into_iter().flatten();
     let all: Result<Vec<_>, _> =
-        roles.map(|(name, document)| super::look::role(name, document)).collect();
+        roles.map(|(name, document)| super::document::role(name, document)).collect();
     rejected(all, &case["expect"])
 }
 

@@ -4,15 +4,9 @@ use super::world::{World, known, same, text, texts, traits_of};
 use access::{
     expr::{Expr, Field, Scope, Values},
     request::{Draft, Find, Notes, NotesChange},
-    role::Role,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// A role as its document has it.
-pub(crate) fn role(name: &str, document: &Value) -> Result<Role, String> {
-    super::document::role(name, document)
-}
 
 /// An expression of a threshold or reviewer, and what it says of some values.
 pub(crate) fn expression(case: &Value) -> Result<(), String> {

@@ -8,7 +8,6 @@ use access::{
     name::{LoginId, RequestId, RoleName, UserName},
     policy::Policy,
     request::{Actor, Channel, Command, Draft, Event, Refusal, Request, file},
-    role::Role,
     target::{Target, TargetId, TargetKind},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -58,7 +57,7 @@ impl World {
     }
 
     pub(crate) fn role(&mut self, name: &str, document: &Value) -> Result<(), String> {
-        self.policy.put_role(super::look::role(name, document)?);
+        self.policy.put_role(super::document::role(name, document)?);
         Ok(())
     }
 
@@ -215,12 +214,4 @@ pub(crate) fn refused(refusal: &Refusal, must: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("is refused with {} `{sentence}`, must be `{must}`", refusal.code()))
-}
-
-pub(crate) fn role_of(spec: access::role::RoleSpec) -> Result<Role, String> {
-    Role::new(spec).map(|(role, _)| role).map_err(|problems| {
-        let problems: Vec<_> =
-            problems.iter().map(|p| format!("{} ({})", p.message, p.path)).collect();
-        format!("role rejected: {}", problems.join("; "))
-    })
 }

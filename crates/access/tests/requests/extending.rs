@@ -1,0 +1,86 @@
+//! Extensions: a new request that refers to the old one and moves its end.
+
+use crate::town::{Town, approve, at, cli, hours, wanting};
+use access::request::{Command, Draft, Refusal, Request};
+
+fn town() -> Town {
+    Town::new(
+        &[
+            ("dba", "{}"),
+            ("developer", "{allow: {request: {roles: [dba], max_duration: 2h}}}"),
+            ("reviewer", "{allow: {review_requests: {roles: [dba]}}}"),
+        ],
+        &[("alice", &["developer"]), ("bob", &["reviewer"]), ("mallory", &["developer"])],
+    )
+}
+
+/// Approved at 09:00, until 11:00.
+fn running(town: &mut Town) -> Request {
+    let mut request = town.file("alice", wanting("dba"), at("09:00")).unwrap();
+    town.act(&mut request, &cli("bob"), approve(), at("09:00")).unwrap();
+    assert_eq!(request.approval().unwrap().until, at("11:00"));
+    request
+}
+
+fn extending(request: &Request) -> Draft {
+    Draft {
+        extends: Some(request.id()),
+        duration: Some(hours(1)),
+        reason: "not done".into(),
+        ..Draft::default()
+    }
+}
+
+#[test]
+fn an_extension_moves_the_end_of_what_runs() {
+    let mut town = town();
+    let first = running(&mut town);
+    let mut more = town.file("alice", extending(&first), at("10:30")).unwrap();
+    assert_eq!(more.asked().roles, first.asked().roles);
+    assert_eq!(
+        more.asked().answer_by,
+        at("11:00"),
+        "it is answered while there is something to extend"
+    );
+    town.act(&mut more, &cli("bob"), approve(), at("10:40")).unwrap();
+    let grant = more.grant(at("11:30")).unwrap();
+    assert_eq!((grant.start, grant.until), (at("10:40"), at("12:00")));
+    assert!(more.grant(at("12:00")).is_none());
+}
+
+#[test]
+fn what_is_over_or_anothers_cannot_be_extended() {
+    let mut town = town();
+    let mut first = running(&mut town);
+    let refused = |town: &mut Town, who, now, request: &Request| {
+        assert_eq!(
+            town.file(who, extending(request), now),
+            Err(Refusal::NotExtendable(request.id()))
+        );
+    };
+    refused(&mut town, "mallory", at("10:00"), &first);
+    refused(&mut town, "alice", at("11:00"), &first);
+    let pending = town.file("alice", wanting("dba"), at("09:00")).unwrap();
+    refused(&mut town, "alice", at("09:30"), &pending);
+    town.act(&mut first, &cli("alice"), Command::Release, at("10:00")).unwrap();
+    refused(&mut town, "alice", at("10:01"), &first);
+}
+
+#[test]
+fn an_extension_asks_for_nothing_else() {
+    let mut town = town();
+    let first = running(&mut town);
+    let draft = Draft { roles: vec!["dba".into()], ..extending(&first) };
+    assert_eq!(town.file("alice", draft, at("10:00")), Err(Refusal::ExtensionAsksMore(first.id())));
+}
+
+#[test]
+fn what_was_revoked_meanwhile_is_not_extended() {
+    let mut town = town();
+    let mut first = running(&mut town);
+    let mut more = town.file("alice", extending(&first), at("10:00")).unwrap();
+    town.act(&mut first, &cli("bob"), Command::Revoke { reason: String::new() }, at("10:10"))
+        .unwrap();
+    let answer = town.act(&mut more, &cli("bob"), approve(), at("10:11"));
+    assert_eq!(answer, Err(Refusal::ExtendedIsOver(first.id())));
+}

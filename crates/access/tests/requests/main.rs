@@ -1,0 +1,18 @@
+//! Requests, from the outside: stories, properties over random sequences, and a second opinion.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what cannot be read fails the test"
+)]
+
+mod extending;
+mod filing;
+mod missing;
+mod oracle;
+mod properties;
+mod storing;
+mod story;
+mod town;
