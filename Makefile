@@ -36,4 +36,5 @@ test: ## Everything: format, lints, rules of the house, all tests
 bench: ## Measure against direct and the usual proxies; needs BENCH=<harness folder> (docs/performance.md)
 	@scripts/install bench
 	$(CARGO) build --release --locked --bins
+	$(CARGO) build --release --locked -p daemon --example cycles
 	@python3 scripts/bench.py --bin "$(TARGET)/release" --harness "$(BENCH)" $(BENCH_ARGS)

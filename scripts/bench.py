@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Measures Countersign on this machine: against direct and the usual proxies, and what only it does.
+
+    make bench                                     everything, ~15 minutes
+    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, latency, cycles, stall
+
+`compare` runs the comparison harness (bench.py and stack.py in the folder given by --harness) with Countersign as one
+more subject, its real sshd behind it, recording on. The others need no harness. Prints Markdown.
+"""
+import argparse, http.client, json, os, pty, re, select, signal, socket, statistics, subprocess, sys, tempfile, time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from stand import Failed, Stand  # noqa: E402
+
+RUNS = 200
+
+
+class AdminConnection(http.client.HTTPConnection):
+    """HTTP over the administrators' socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+
+class Admin:
+    def __init__(self, stand):
+        self.http = AdminConnection(os.path.join(stand.data, "admin.sock"))
+
+    def call(self, method, path, body=None):
+        data = json.dumps(body) if body is not None else None
+        self.http.request(method, path, data, {"content-type": "application/json"} if data else {})
+        r = self.http.getresponse()
+        text = r.read()
+        if r.status >= 300:
+            raise Failed(f"{method} {path}: {r.status} {text[:300]!r}")
+        return json.loads(text) if text else None
+
+
+def percentiles(ms):
+    ms = sorted(ms)
+    at = lambda q: ms[min(len(ms) - 1, int(q * len(ms)))]  # noqa: E731
+    return f"{statistics.median(ms):.0f} | {at(0.9):.0f} | {at(0.99):.0f} | {ms[-1]:.0f}"
+
+
+def rss(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+# ------------------------------------------------------------------- compare
+def compare(stand, a):
+    """The harness, with Countersign in front of the harness's own sshd."""
+    bench = os.environ["BENCH_DIR"]
+    home = stand.home("dave")
+
+    def options(target):
+        return {"CertificateFile": os.path.join(home, a.certificate), "ProxyUseFdpass": "yes",
+                "ProxyCommand": f"env TSH_HOME={home} {stand.bin}/tsh proxy ssh {target}"}
+    pid = stand.path("countersign.pid")
+    with open(pid, "w") as f:
+        f.write(str(stand.daemon.pid))
+    subject = {"countersign": {"ssh": {
+        "host": "bench", "port": 22, "user": "bench", "identity": os.path.join(home, a.identity), "options": options("bench"),
+        "by_cipher": {"aes256-gcm@openssh.com": {"options": options("bench-aes")}},
+        "pid_file": pid, "restart": f"kill -USR1 {os.getpid()}; sleep 3"}}}
+    with open(stand.path("subject.json"), "w") as f:
+        json.dump(subject, f)
+
+    def again(*_):
+        stand.restart_daemon()
+        with open(pid, "w") as f:
+            f.write(str(stand.daemon.pid))
+    signal.signal(signal.SIGUSR1, again)
+    argv = [sys.executable, os.path.join(a.harness, "bench.py"), "--suite", "mem,ssh", "--mem-kinds", "ssh",
+            "--subjects", "direct,haproxy-tcp,proxyjump,ssh-bastion,countersign", "--add", stand.path("subject.json"),
+            "--idle-ssh", str(a.idle), "--ciphers", "aes256-gcm", "--out", stand.path("results")] + (["--quick"] if a.quick else [])
+    child = subprocess.Popen(argv, stderr=sys.stderr if a.verbose else subprocess.DEVNULL)
+    while child.poll() is None:
+        time.sleep(0.2)
+    if child.returncode:
+        raise Failed(f"the harness ended with {child.returncode}; run it with --verbose")
+
+
+def harness_up(a):
+    os.environ.setdefault("BENCH_DIR", os.path.join(tempfile.gettempdir(), "bench"))
+    bench = os.environ["BENCH_DIR"]
+    stack = [sys.executable, os.path.join(a.harness, "stack.py")]
+    parts = ["sshd", "sshd-aes", "haproxy-ssh", "sshd-jump", "sshd-force"]
+    subprocess.run(stack + ["up"] + parts, check=True, stdout=subprocess.DEVNULL)
+    key = os.path.join(bench, "ssh", "countersign")
+    if not os.path.exists(key):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        with open(os.path.join(bench, "ssh", "extra_authorized_keys"), "a") as f:
+            f.write(open(key + ".pub").read())
+        subprocess.run(stack + ["up"] + parts, check=True, stdout=subprocess.DEVNULL)
+    host = os.path.join(bench, "ssh", "host.pub")
+    more = ["--key", key, "--host-key", host]
+    return [("bench", "127.0.0.1:21022", "service=bench", more), ("bench-aes", "127.0.0.1:21027", "service=bench", more)]
+
+
+# ------------------------------------------------------------------- latency
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, argv, env):
+        self.seen = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe(argv[0], argv, env)
+
+    def until(self, pattern, secs=20):
+        end = time.monotonic() + secs
+        while not re.search(pattern, self.seen):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                raise Failed(f"`{pattern}` did not come; there was:\n{self.seen}")
+            try:
+                chunk = os.read(self.fd, 65536)
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise Failed(f"it ended before `{pattern}`:\n{self.seen}")
+            self.seen += chunk.decode(errors="replace")
+        return time.monotonic()
+
+    def end(self):
+        while True:
+            try:
+                if not os.read(self.fd, 65536):
+                    break
+            except OSError:
+                break
+        at = time.monotonic()
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)
+        return at
+
+
+def latency(stand, a):
+    """Approval to the held ssh going on; revocation to its death; both ends measured from outside."""
+    admin = Admin(stand)
+    config = os.path.join(stand.home("alice"), "config.block")
+    approved, revoked = [], []
+    for n in range(a.runs):
+        ssh = Terminal(["ssh", "-tt", "-F", config, f"{stand.login}@db-box", "echo I''N; sleep 60"], stand.env("alice", TERM="xterm"))
+        ssh.until(r"Reason[^\n]*: ?$")
+        os.write(ssh.fd, b"measured\n")
+        ssh.until(r"(?i)bob|asked")
+        request = admin.call("GET", "/v1/requests?user=alice&state=pending&limit=1")["items"][0]["id"]
+        began = time.monotonic()
+        admin.call("POST", f"/v1/requests/{request}/state", {"decision": "approve", "reason": "measured"})
+        approved.append(1000 * (ssh.until("IN") - began))
+        began = time.monotonic()
+        admin.call("POST", f"/v1/requests/{request}/revoke", {"reason": "measured"})
+        revoked.append(1000 * (ssh.end() - began))
+        if a.verbose:
+            print(n, approved[-1], revoked[-1], file=sys.stderr)
+    print(f"\n#### from a decision to its effect, {a.runs} runs (ms, measured at the client)\n\n"
+          "| | median | p90 | p99 | max |\n|---|---:|---:|---:|---:|\n"
+          f"| approval to the waiting `ssh` going on | {percentiles(approved)} |\n"
+          f"| revocation to the dead session | {percentiles(revoked)} |", flush=True)
+
+
+# -------------------------------------------------------------------- cycles
+def fdatasync_rate(folder, secs=2):
+    """Flushes a second of a 4 KiB write to the same disk."""
+    name = os.path.join(folder, "flush")
+    fd = os.open(name, os.O_CREAT | os.O_WRONLY, 0o600)
+    n, end = 0, time.monotonic() + secs
+    while time.monotonic() < end:
+        os.pwrite(fd, b"x" * 4096, 0)
+        os.fdatasync(fd)
+        n += 1
+    os.close(fd)
+    os.unlink(name)
+    return n / secs
+
+
+def cycles(stand, a):
+    tool = os.path.join(stand.bin, "examples", "cycles")
+    before = fdatasync_rate(stand.data)
+    r = subprocess.run([tool, stand.home("alice"), stand.home("bob"), "8", "10"], capture_output=True, text=True, timeout=120)
+    if r.returncode:
+        raise Failed(f"cycles: {r.stderr}")
+    got = json.loads(r.stdout)
+    print(f"\n#### requests filed and approved, 8 clients, every step durable\n\n"
+          f"| cycles/s | slowest, ms | the disk's own fdatasync/s |\n|---:|---:|---:|\n"
+          f"| {got['per_second']:.0f} | {got['slowest_ms']:.0f} | {before:.0f} |", flush=True)
+
+
+# --------------------------------------------------------------------- stall
+def stall(stand, a):
+    """A reader that stops: how much the daemon grows in 10 s."""
+    config = os.path.join(stand.home("dave"), "config.block")
+    argv = ["ssh", "-F", config, f"{stand.login}@db-box"]
+    subprocess.run(argv + ["true"], check=True, env=stand.env("dave"), stdin=subprocess.DEVNULL)
+    before = rss(stand.daemon.pid)
+    p = subprocess.Popen(argv + ["head -c 2G /dev/zero"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=stand.env("dave"))
+    most, end = before, time.monotonic() + 10
+    while time.monotonic() < end:
+        most = max(most, rss(stand.daemon.pid))
+        time.sleep(0.1)
+    p.kill()
+    p.wait()
+    print(f"\n#### a stalled reader, 10 s\n\n| RSS before, MiB | most, MiB | growth |\n|---:|---:|---:|\n"
+          f"| {before:.1f} | {most:.1f} | {most - before:.1f} |", flush=True)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--bin", required=True, help="folder of the programs, with examples/cycles in it")
+    ap.add_argument("--harness", help="folder of the comparison harness")
+    ap.add_argument("--only", default="compare,latency,cycles,stall", help="parts, comma-separated")
+    ap.add_argument("--runs", type=int, default=RUNS)
+    ap.add_argument("--idle", type=int, default=1000, help="idle sessions of the memory measure")
+    ap.add_argument("--quick", action="store_true")
+    ap.add_argument("--verbose", action="store_true")
+    ap.add_argument("--identity", default="id_ed25519")
+    ap.add_argument("--certificate", default="id_ed25519-cert.pub")
+    a = ap.parse_args()
+    parts = a.only.split(",")
+    nodes = []
+    if "compare" in parts:
+        if not a.harness or not os.path.exists(os.path.join(a.harness, "bench.py")):
+            sys.exit(f"bench: there is no comparison harness in {a.harness}: give BENCH=FOLDER, or BENCH_ARGS='--only latency,cycles,stall'")
+        nodes = harness_up(a)
+    stand = Stand(a.bin, nodes=nodes)
+    try:
+        stand.up()
+        for part in parts:
+            {"compare": compare, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
+    except (Failed, subprocess.CalledProcessError) as e:
+        sys.exit(f"bench: {e}")
+    except KeyboardInterrupt:
+        print()
+    finally:
+        stand.stop()
+        if nodes:
+            subprocess.run([sys.executable, os.path.join(a.harness, "stack.py"), "down"], stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()
