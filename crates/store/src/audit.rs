@@ -34,6 +34,8 @@ const READERS: usize = 3;
 pub const PAGE_EVENTS: usize = 100;
 /// Events in one page of a query, at most.
 pub const PAGE_EVENTS_MOST: usize = 1000;
+/// Events that are looked at for one page of a query for text. A page that ends there is short and has a cursor.
+pub const TEXT_SCANNED: u64 = 100_000;
 /// Events in one export.
 pub const EXPORT_EVENTS: usize = 100_000;
 
@@ -100,8 +102,11 @@ impl fmt::Debug for Audit {
 }
 
 impl Audit {
-    pub(crate) fn open(path: &Path, clock: Clock) -> Result<Self, Fault> {
+    pub(crate) fn open(path: &Path, clock: Clock, pages: Option<u32>) -> Result<Self, Fault> {
         let writer = open_writer(path, Schema::Audit)?;
+        if let Some(pages) = pages {
+            writer.pragma_update(None, "max_page_count", pages)?;
+        }
         let size = tree::size(&writer)?;
         let readers = Pool::open(path, READERS)?;
         Ok(Self {

@@ -37,6 +37,8 @@ pub struct Options {
     pub log_revisions: u64,
     /// The state may grow to so many pages of 4 KiB; beyond, commits are refused as on a full disk.
     pub state_pages: Option<u32>,
+    /// The same for the audit log; beyond, events wait in the state.
+    pub audit_pages: Option<u32>,
 }
 
 impl fmt::Debug for Options {
@@ -51,7 +53,13 @@ impl Options {
     /// The usual numbers, for this cluster, with this clock.
     #[must_use]
     pub fn new(cluster: ClusterName, clock: Clock) -> Self {
-        Self { cluster, clock, log_revisions: limits::LOG_REVISIONS, state_pages: None }
+        Self {
+            cluster,
+            clock,
+            log_revisions: limits::LOG_REVISIONS,
+            state_pages: None,
+            audit_pages: None,
+        }
     }
 }
 
@@ -149,7 +157,7 @@ impl Store {
             let kv = SqliteKv::open(&path, how)
                 .map_err(|source| OpenError::Database { path, source })?;
             let path = directory.file(AUDIT)?;
-            let audit = Audit::open(&path, options.clock)
+            let audit = Audit::open(&path, options.clock, options.audit_pages)
                 .map_err(|source| OpenError::Database { path, source })?;
             Ok::<_, OpenError>((directory, kv, audit))
         });

@@ -4,7 +4,7 @@ use api::audit::{AuditEvent, AuditOrder, AuditPage, AuditQuery};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
-use super::{AuditError, PAGE_EVENTS, PAGE_EVENTS_MOST};
+use super::{AuditError, PAGE_EVENTS, PAGE_EVENTS_MOST, TEXT_SCANNED, tree};
 use crate::sqlite::micros;
 
 /// A condition in SQL and its values, built from constants and `?` only: nothing of a query becomes SQL.
@@ -89,7 +89,16 @@ pub(super) fn page(connection: &Connection, query: &AuditQuery) -> Result<AuditP
     let limit =
         query.limit.map_or(PAGE_EVENTS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limit = limit.clamp(1, PAGE_EVENTS_MOST);
-    let conditions = conditions(query);
+    let mut conditions = conditions(query);
+    // No index finds text: what one page reads is bounded instead.
+    let window = if query.text.is_some() { window(query, tree::size(connection)?) } else { None };
+    if let Some(edge) = window {
+        let within = match query.order {
+            AuditOrder::Newest => "seq >= ?",
+            AuditOrder::Oldest => "seq <= ?",
+        };
+        conditions.and(within, [Value::Integer(edge.cast_signed())]);
+    }
     let order = match query.order {
         AuditOrder::Newest => "DESC",
         AuditOrder::Oldest => "ASC",
@@ -102,7 +111,7 @@ pub(super) fn page(connection: &Connection, query: &AuditQuery) -> Result<AuditP
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.values))?;
-    let mut page = AuditPage { events: Vec::new(), next: None };
+    let mut page = AuditPage { events: Vec::new(), next: window };
     while let Some(row) = rows.next()? {
         if page.events.len() == limit {
             page.next = page.events.last().map(|event| event.seq);
@@ -111,6 +120,23 @@ pub(super) fn page(connection: &Connection, query: &AuditQuery) -> Result<AuditP
         page.events.push(read(&row.get::<_, String>(0)?)?);
     }
     Ok(page)
+}
+
+/// The last event that is looked at for a page, if there are more beyond it.
+fn window(query: &AuditQuery, size: u64) -> Option<u64> {
+    match query.order {
+        AuditOrder::Newest => {
+            let start = query.cursor.map_or(size, |cursor| cursor.min(size));
+            start.checked_sub(TEXT_SCANNED).filter(|edge| *edge > 0)
+        }
+        AuditOrder::Oldest => {
+            let edge = query
+                .cursor
+                .map_or(0, |cursor| cursor.saturating_add(1))
+                .saturating_add(TEXT_SCANNED - 1);
+            Some(edge).filter(|edge| edge.saturating_add(1) < size)
+        }
+    }
 }
 
 pub(super) fn event(connection: &Connection, seq: u64) -> Result<Option<AuditEvent>, AuditError> {
@@ -124,4 +150,29 @@ pub(super) fn event(connection: &Connection, seq: u64) -> Result<Option<AuditEve
 fn read(leaf: &str) -> Result<AuditEvent, AuditError> {
     serde_json::from_str(leaf)
         .map_err(|error| AuditError::Damaged(format!("an event cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(order: AuditOrder, cursor: Option<u64>) -> AuditQuery {
+        AuditQuery { order, cursor, ..AuditQuery::default() }
+    }
+
+    #[test]
+    fn windows_follow_each_other_until_the_end_of_the_log() {
+        let size = TEXT_SCANNED * 2 + 10;
+        let newest = |cursor| window(&query(AuditOrder::Newest, cursor), size);
+        assert_eq!(newest(None), Some(TEXT_SCANNED + 10));
+        assert_eq!(newest(newest(None)), Some(10));
+        assert_eq!(newest(Some(10)), None);
+        assert_eq!(newest(Some(u64::MAX)), newest(None));
+        let oldest = |cursor| window(&query(AuditOrder::Oldest, cursor), size);
+        assert_eq!(oldest(None), Some(TEXT_SCANNED - 1));
+        assert_eq!(oldest(oldest(None)), Some(2 * TEXT_SCANNED - 1));
+        assert_eq!(oldest(Some(2 * TEXT_SCANNED - 1)), None);
+        assert_eq!(oldest(Some(u64::MAX)), None);
+        assert_eq!(window(&query(AuditOrder::Newest, None), 0), None);
+    }
 }

@@ -33,7 +33,7 @@ pub const RECENT_CHANGES: usize = 4096;
 /// Bytes of recent changes kept in memory: 8 MiB.
 pub const RECENT_BYTES: usize = 8 << 20;
 /// Revisions kept in the change log for watchers that come back.
-pub const LOG_REVISIONS: u64 = 100_000;
+pub const LOG_REVISIONS: u64 = 20_000;
 /// Keys one lease may hold.
 pub const LEASE_KEYS: usize = 4096;
 /// The longest lease: 31 days in seconds.

@@ -143,6 +143,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "query_only", true)?;
+    // Negative: KiB. There are several of these, and the system caches the file's pages too.
+    connection.pragma_update(None, "cache_size", -512)?;
     Ok(connection)
 }
 

@@ -119,6 +119,84 @@ async fn a_full_disk_is_said_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn while_the_log_has_no_room_events_wait_and_none_is_lost() {
+    let house = House::new();
+    house.open().await.close().await.unwrap();
+    let mut options = Options::new("house".parse().unwrap(), house.hand.clock());
+    options.audit_pages = Some(30);
+    let store = Store::open(&house.data(), options).await.unwrap();
+    let event = |n: u64| {
+        NewEvent::new(code::SSH_COMMAND, house.hand.now())
+            .with("n", n)
+            .with("pad", "x".repeat(2000))
+    };
+    let refused = loop {
+        store.record((0..20).map(event).collect()).await.unwrap();
+        if let Err(error) = store.audit().settled().await {
+            break error;
+        }
+    };
+    assert_eq!(refused, Fault::Full.into());
+    // What is in the log can still be read.
+    store.audit().query(AuditQuery::default()).await.unwrap();
+    assert!(store.audit().export("r").await.is_err());
+    let committed = store.revision().0 * 20;
+    store.close().await.unwrap();
+    let store = house.open().await;
+    store.audit().settled().await.unwrap();
+    assert_eq!(*store.audit().size().borrow(), committed);
+    assert!(store.audit().verify(vec![]).await.unwrap().holds());
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn damage_is_called_damage() {
+    use std::os::unix::fs::FileExt as _;
+    let house = House::new();
+    let store = house.open().await;
+    for n in 0..200 {
+        store.commit(Commit::new().put(format!("/item/{n}"), vec![7; 3000])).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let file = fs::OpenOptions::new().write(true).open(house.data().join("state.db")).unwrap();
+    for page in 2..file.metadata().unwrap().len() / 4096 {
+        file.write_at(&[0xee; 64], page * 4096).unwrap();
+    }
+    drop(file);
+    let options = Options::new("house".parse().unwrap(), house.hand.clock());
+    let opened = async {
+        let store =
+            Store::open(&house.data(), options).await.map_err(|error| format!("{error:?}"))?;
+        let read = store.range(Range::prefix("/item/")).await.map_err(|error| format!("{error:?}"));
+        store.close().await.unwrap();
+        read
+    };
+    let error = opened.await.unwrap_err();
+    assert!(error.contains("Corrupt"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_gives_its_directory_back() {
+    let house = House::new();
+    let store = house.open().await;
+    store.record(vec![NewEvent::new(code::DAEMON_STARTED, house.hand.now())]).await.unwrap();
+    let mut policy = store.policy().changed();
+    drop(store);
+    // Whoever follows is told, and then the lock is free.
+    while policy.changed().await.is_ok() {}
+    let store = loop {
+        let options = Options::new("house".parse().unwrap(), house.hand.clock());
+        match Store::open(&house.data(), options).await {
+            Ok(store) => break store,
+            Err(OpenError::InUse { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(store.audit().query(AuditQuery::default()).await.unwrap().events.len(), 1);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_backup_taken_in_use_is_a_house_of_its_own_and_takes_new_events() {
     let house = House::new();
     let store = house.open().await;
