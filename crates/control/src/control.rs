@@ -121,6 +121,7 @@ impl Control {
         let routes = crate::documents::routes(routes);
         let routes = crate::events::routes(routes);
         let routes = crate::login::routes(routes);
+        let routes = crate::reach::routes(routes);
         let routes = crate::recordings::routes(routes);
         let routes = crate::requests::routes(routes);
         let routes = crate::sessions::routes(routes);

@@ -6,10 +6,15 @@
 pub(crate) mod locks;
 pub(crate) mod nodes;
 pub(crate) mod roles;
+pub(crate) mod rules;
 
+use crate::http::List;
 use crate::{Caller, Control, Failure, Routes};
+use access::policy::administer::About;
+use access::target::Labels;
 use api::audit::NewEvent;
 use api::document::{Kind, Written};
+use api::endpoints::Verb;
 use api::page::Page;
 use api::problem::{FieldProblem, Problem};
 use bytes::Bytes;
@@ -21,7 +26,7 @@ use store::kv::{Absent, Commit, Entry, Expect, Range};
 const MAX_IN_EVENT: usize = 32 * 1024;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    roles::routes(nodes::routes(locks::routes(routes)))
+    rules::routes(roles::routes(nodes::routes(locks::routes(routes))))
 }
 
 impl From<DocumentError> for Failure {
@@ -40,6 +45,8 @@ pub(crate) trait Kept: DeserializeOwned + Serialize + Clone + Send + 'static {
     const KIND: Kind;
     /// Its name.
     fn name(&self) -> &str;
+    /// Its labels.
+    fn labels(&self) -> &Labels;
     /// The revision it carries: of what was read, where it is written; of what is kept, where it is read.
     fn revision(&mut self) -> &mut Option<u64>;
     /// Checks what it means. Gives what the writer may want to know.
@@ -106,6 +113,12 @@ pub(crate) async fn write<D: Kept>(
     let key = documents::key(D::KIND, &name);
     let seen = fetch(control, &key).await?;
     let claimed = document.revision().take();
+    // Both what it was and what it becomes must be the caller's to write: nobody relabels a document
+    // into, or out of, her own reach.
+    if let Some(entry) = &seen {
+        allowed(control, caller, &decode::<D>(entry)?, Verb::Update)?;
+    }
+    allowed(control, caller, &document, if seen.is_some() { Verb::Update } else { Verb::Create })?;
     let expect: Expect = match (mode, &seen, claimed) {
         (Mode::Create, None, _) | (Mode::Put, None, None) => Absent.into(),
         (Mode::Create, Some(_), _) => {
@@ -143,20 +156,46 @@ pub(crate) async fn write<D: Kept>(
 }
 
 /// Removes a document; `also` adds to the commit what goes with it.
-pub(crate) async fn remove(
+pub(crate) async fn remove<D: Kept>(
     control: &Control,
     caller: &Caller,
-    kind: Kind,
     name: &str,
     also: Commit,
 ) -> Result<(), Failure> {
-    let key = key_of(kind, name)?;
-    let entry = fetch(control, &key).await?.ok_or_else(Problem::not_found)?;
-    let commit = documents::remove(kind, name, entry.revision)
-        .and(also)
-        .event(event(control, caller, kind, "removed", name));
+    let entry = fetch(control, &key_of(D::KIND, name)?).await?.ok_or_else(Problem::not_found)?;
+    allowed(control, caller, &decode::<D>(&entry)?, Verb::Delete)?;
+    let commit = documents::remove(D::KIND, name, entry.revision).and(also).event(event(
+        control,
+        caller,
+        D::KIND,
+        "removed",
+        name,
+    ));
     control.commit(commit).await?;
     Ok(())
+}
+
+/// Whether the caller may do this to this one document.
+fn allowed<D: Kept>(
+    control: &Control,
+    caller: &Caller,
+    document: &D,
+    verb: Verb,
+) -> Result<(), Failure> {
+    let about =
+        About { name: Some(document.name()), labels: Some(document.labels()), ..About::default() };
+    control.caller_may_document(caller, (D::KIND.as_str(), verb), &about)
+}
+
+/// One document, if the caller may read it.
+pub(crate) async fn show<D: Kept>(
+    control: &Control,
+    caller: &Caller,
+    name: &str,
+) -> Result<D, Failure> {
+    let document = load::<D>(control, name).await?;
+    allowed(control, caller, &document, Verb::Read)?;
+    Ok(document)
 }
 
 /// One document, with its revision.
@@ -165,19 +204,23 @@ pub(crate) async fn load<D: Kept>(control: &Control, name: &str) -> Result<D, Fa
     decode(&entry)
 }
 
-/// A page of documents, by name.
+/// A page of the documents the caller may list, by name.
 pub(crate) async fn page<D: Kept>(
     control: &Control,
-    limit: usize,
-    cursor: Option<&str>,
+    caller: &Caller,
+    query: &List,
 ) -> Result<Page<D>, Failure> {
-    let mut range = Range::prefix(documents::prefix(D::KIND)).limit(limit);
-    if let Some(after) = cursor {
-        range = range.after(&key_of(D::KIND, after)?);
+    let mut range = Range::prefix(documents::prefix(D::KIND)).limit(query.limit()?);
+    if let Some(after) = query.cursor()? {
+        range = range.after(
+            &key_of(D::KIND, after)
+                .map_err(|_| Failure::field("cursor", "this is no cursor of ours"))?,
+        );
     }
     let page = control.store().range(range).await?;
-    let items = page.entries.iter().map(decode::<D>).collect::<Result<Vec<_>, _>>()?;
+    let mut items = page.entries.iter().map(decode::<D>).collect::<Result<Vec<_>, _>>()?;
     let next = items.last().filter(|_| page.more).map(|last| last.name().to_owned());
+    items.retain(|document| allowed(control, caller, document, Verb::List).is_ok());
     Ok(Page { items, next })
 }
 

@@ -21,6 +21,7 @@ pub mod http;
 pub mod login;
 pub mod openapi;
 mod ping;
+mod reach;
 mod recordings;
 pub mod requests;
 mod sessions;

@@ -39,7 +39,7 @@ pub enum DocumentError {
 #[must_use]
 pub fn prefix(kind: Kind) -> &'static str {
     match kind {
-        Kind::AccessMonitoringRule => "/rule/",
+        Kind::AccessMonitoringRule => crate::stored::RULE,
         Kind::Lock => crate::stored::LOCK,
         Kind::Node => crate::stored::NODE,
         Kind::Role => crate::stored::ROLE,

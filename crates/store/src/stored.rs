@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use access::identity::User;
 use access::lock::Lock;
-use access::name::{LockName, RequestId, RoleName, UserName};
+use access::name::{LockName, RequestId, RoleName, RuleName, UserName};
 use access::policy::Policy;
 use access::request::{Event, Request};
 use access::role::Role;
+use access::rule::Rule;
 use access::target::{Target, TargetId};
 use api::event::RequestEvent;
 use api::lock::LockDocument;
 use api::node::NodeDocument;
 use api::problem::FieldProblem;
 use api::role::RoleDocument;
+use api::rule::RuleDocument;
 use api::user::UserDocument;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -23,6 +25,7 @@ pub(crate) const ROLE: &str = "/role/";
 pub(crate) const USER: &str = "/user/";
 pub(crate) const NODE: &str = "/node/";
 pub(crate) const LOCK: &str = "/lock/";
+pub(crate) const RULE: &str = "/rule/";
 pub(crate) const REQUEST: &str = "/request/";
 
 /// What is stored cannot be understood: this house never wrote it, or a newer one did.
@@ -45,6 +48,8 @@ pub(crate) enum Part {
     NoTarget(TargetId),
     Lock(Lock),
     NoLock(LockName),
+    Rule(Box<Rule>),
+    NoRule(RuleName),
     Request(Arc<Request>),
     NoRequest(RequestId),
 }
@@ -75,6 +80,11 @@ impl Part {
                 Some(value) => lock(value).map(Self::Lock),
                 None => parsed(name).map(Self::NoLock),
             })
+        } else if let Some(name) = key.strip_prefix(RULE) {
+            read(match value {
+                Some(value) => rule(value).map(|rule| Self::Rule(Box::new(rule))),
+                None => parsed(name).map(Self::NoRule),
+            })
         } else if let Some(name) = key.strip_prefix(REQUEST) {
             read(match value {
                 Some(value) => request(value).map(|(request, _)| Self::Request(Arc::new(request))),
@@ -96,6 +106,8 @@ impl Part {
             Self::NoTarget(id) => policy.remove_target(&id),
             Self::Lock(lock) => policy.put_lock(lock),
             Self::NoLock(name) => policy.remove_lock(&name),
+            Self::Rule(rule) => policy.put_rule(*rule),
+            Self::NoRule(name) => policy.remove_rule(&name),
             Self::Request(request) if request.status(now).is_open() => policy.put_request(request),
             Self::Request(request) => policy.remove_request(&request.id()),
             Self::NoRequest(id) => policy.remove_request(&id),
@@ -126,6 +138,10 @@ fn node(value: &[u8]) -> Result<Target, String> {
 
 fn lock(value: &[u8]) -> Result<Lock, String> {
     Lock::try_from(&shape::<LockDocument>(value)?).map_err(problems)
+}
+
+fn rule(value: &[u8]) -> Result<Rule, String> {
+    Rule::try_from(&shape::<RuleDocument>(value)?).map_err(problems)
 }
 
 fn role(value: &[u8]) -> Result<Role, String> {

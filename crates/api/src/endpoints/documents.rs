@@ -5,6 +5,7 @@ use crate::document::Written;
 use crate::lock::LockDocument;
 use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
 use crate::role::RoleDocument;
+use crate::rule::RuleDocument;
 
 /// Lists roles.
 pub const ROLE_LIST: Endpoint =
@@ -127,7 +128,8 @@ pub const RULE_LIST: Endpoint = Endpoint::get(
     "List access monitoring rules",
     Auth::Rule("access_monitoring_rule", Verb::List),
 )
-.answers_any();
+.query(super::PAGE)
+.pages::<RuleDocument>();
 /// Creates a rule.
 pub const RULE_CREATE: Endpoint = Endpoint::post(
     "/v1/rules",
@@ -135,6 +137,7 @@ pub const RULE_CREATE: Endpoint = Endpoint::post(
     "Create an access monitoring rule",
     Auth::Rule("access_monitoring_rule", Verb::Create),
 )
+.takes_document::<RuleDocument>()
 .answers::<Written>();
 /// Reads a rule.
 pub const RULE_SHOW: Endpoint = Endpoint::get(
@@ -143,7 +146,7 @@ pub const RULE_SHOW: Endpoint = Endpoint::get(
     "Read an access monitoring rule",
     Auth::Rule("access_monitoring_rule", Verb::Read),
 )
-.answers_any();
+.answers::<RuleDocument>();
 /// Writes a rule.
 pub const RULE_PUT: Endpoint = Endpoint::put(
     "/v1/rules/{name}",
@@ -151,6 +154,7 @@ pub const RULE_PUT: Endpoint = Endpoint::put(
     "Create or replace an access monitoring rule",
     Auth::Rule("access_monitoring_rule", Verb::Update),
 )
+.takes_document::<RuleDocument>()
 .answers::<Written>();
 /// Removes a rule.
 pub const RULE_DELETE: Endpoint = Endpoint::delete(

@@ -1,11 +1,12 @@
 //! Locks: who or what is kept out, at once.
 
-use super::{Kept, Mode, check_head, load, page, read, remove, write};
+use super::{Kept, Mode, check_head, page, read, remove, write};
 use crate::{
     Caller, Control, Failure, Routes,
     http::{Answer, List, Text},
 };
 use access::lock::Lock;
+use access::target::Labels;
 use api::document::{Kind, Written};
 use api::endpoints::documents as table;
 use api::lock::LockDocument;
@@ -23,6 +24,10 @@ impl Kept for LockDocument {
 
     fn name(&self) -> &str {
         &self.metadata.name
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.metadata.labels
     }
 
     fn revision(&mut self) -> &mut Option<u64> {
@@ -59,8 +64,12 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .on(&table::LOCK_DELETE, delete)
 }
 
-async fn list(State(control): State<Control>, query: List) -> Answer<Page<LockDocument>> {
-    Ok(Json(page(&control, query.limit()?, query.cursor()?).await?))
+async fn list(
+    State(control): State<Control>,
+    caller: Caller,
+    query: List,
+) -> Answer<Page<LockDocument>> {
+    Ok(Json(page(&control, &caller, &query).await?))
 }
 
 async fn create(
@@ -72,8 +81,12 @@ async fn create(
     Ok(Json(write(&control, &caller, document, warnings, Mode::Create, Commit::new()).await?))
 }
 
-async fn show(State(control): State<Control>, Path(name): Path<String>) -> Answer<LockDocument> {
-    Ok(Json(load(&control, &name).await?))
+async fn show(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Answer<LockDocument> {
+    Ok(Json(super::show(&control, &caller, &name).await?))
 }
 
 async fn put(
@@ -91,6 +104,6 @@ async fn delete(
     caller: Caller,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    remove(&control, &caller, Kind::Lock, &name, Commit::new()).await?;
+    remove::<LockDocument>(&control, &caller, &name, Commit::new()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

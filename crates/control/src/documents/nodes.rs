@@ -6,6 +6,7 @@ use crate::{
     http::{Answer, Json as Body, List, Text},
 };
 use access::name::TargetName;
+use access::target::Labels;
 use api::document::{Kind, Written};
 use api::endpoints::documents as table;
 use api::node::{HostCertificate, HostKey, NodeAuthMethod, NodeDocument, NodeTrust, secret_name};
@@ -36,6 +37,10 @@ impl Kept for NodeDocument {
 
     fn name(&self) -> &str {
         &self.metadata.name
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.metadata.labels
     }
 
     fn revision(&mut self) -> &mut Option<u64> {
@@ -137,12 +142,20 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .on(&table::NODE_HOST_CERTIFICATE, host_certificate)
 }
 
-async fn list(State(control): State<Control>, query: List) -> Answer<Page<NodeDocument>> {
-    Ok(Json(page(&control, query.limit()?, query.cursor()?).await?))
+async fn list(
+    State(control): State<Control>,
+    caller: Caller,
+    query: List,
+) -> Answer<Page<NodeDocument>> {
+    Ok(Json(page(&control, &caller, &query).await?))
 }
 
-async fn show(State(control): State<Control>, Path(name): Path<String>) -> Answer<NodeDocument> {
-    Ok(Json(load(&control, &name).await?))
+async fn show(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Answer<NodeDocument> {
+    Ok(Json(super::show(&control, &caller, &name).await?))
 }
 
 async fn create(
@@ -212,7 +225,7 @@ async fn delete(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Failure> {
     let also = Commit::new().delete(store::secrets::key(&secret_name(&name)));
-    remove(&control, &caller, Kind::Node, &name, also).await?;
+    remove::<NodeDocument>(&control, &caller, &name, also).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,11 +1,12 @@
 //! Roles: what their holders may do. Checked when written, so that a broken one never gets in.
 
-use super::{Kept, Mode, load, page, read, remove, write};
+use super::{Kept, Mode, page, read, remove, write};
 use crate::{
     Caller, Control, Failure, Routes,
     http::{Answer, List, Text},
 };
 use access::name::RoleName;
+use access::target::Labels;
 use api::document::{Kind, Written};
 use api::endpoints::documents as table;
 use api::page::Page;
@@ -26,6 +27,10 @@ impl Kept for RoleDocument {
 
     fn name(&self) -> &str {
         &self.metadata.name
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.metadata.labels
     }
 
     fn revision(&mut self) -> &mut Option<u64> {
@@ -52,8 +57,12 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .on(&table::ROLE_DELETE, delete)
 }
 
-async fn list(State(control): State<Control>, query: List) -> Answer<Page<RoleDocument>> {
-    Ok(Json(page(&control, query.limit()?, query.cursor()?).await?))
+async fn list(
+    State(control): State<Control>,
+    caller: Caller,
+    query: List,
+) -> Answer<Page<RoleDocument>> {
+    Ok(Json(page(&control, &caller, &query).await?))
 }
 
 async fn create(
@@ -65,8 +74,12 @@ async fn create(
     Ok(Json(write(&control, &caller, document, warnings, Mode::Create, Commit::new()).await?))
 }
 
-async fn show(State(control): State<Control>, Path(name): Path<String>) -> Answer<RoleDocument> {
-    Ok(Json(load(&control, &name).await?))
+async fn show(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Answer<RoleDocument> {
+    Ok(Json(super::show(&control, &caller, &name).await?))
 }
 
 async fn put(
@@ -104,6 +117,6 @@ async fn delete(
             .hint("take it from these users first: tctl edit user/NAME")
             .into());
     }
-    remove(&control, &caller, Kind::Role, &name, Commit::new()).await?;
+    remove::<RoleDocument>(&control, &caller, &name, Commit::new()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,10 +2,12 @@
 
 use super::Failure;
 use crate::{Caller, Control};
+use access::expr::Residual;
 use access::identity::Identity;
 use access::lock::Subject;
 use access::name::RoleName;
-use access::role::rules::{Rule, Verb};
+use access::policy::administer::About;
+use access::role::rules::Verb;
 use api::endpoints::{self, Auth, Endpoint};
 use api::problem::Problem;
 use axum::{
@@ -48,7 +50,7 @@ fn pass(control: &Control, auth: Auth, caller: &Caller) -> Result<(), Failure> {
         (Auth::User, Caller::User(identity)) => present(control, identity),
         (Auth::Rule(resource, verb), Caller::User(identity)) => {
             present(control, identity)?;
-            control.may(identity, resource, verb)
+            control.may_some(identity, resource, verb)
         }
     }
 }
@@ -78,8 +80,11 @@ fn present(control: &Control, identity: &Identity) -> Result<(), Failure> {
     if present { Ok(()) } else { Err(Problem::unauthenticated().into()) }
 }
 
+/// Documents whose handlers ask once more, with the document at hand, what a rule with a condition says of it.
+const BY_DOCUMENT: [&str; 4] = ["access_monitoring_rule", "lock", "node", "role"];
+
 impl Control {
-    /// Whether the caller's roles have an administrative rule for `verb` on `resource`.
+    /// Whether the caller's roles let her do `verb` to every `resource`. A rule with a condition is not enough.
     ///
     /// # Errors
     /// A problem that says only that access is denied.
@@ -89,18 +94,31 @@ impl Control {
         resource: &str,
         verb: endpoints::Verb,
     ) -> Result<(), Failure> {
-        let verb = law(verb);
-        let allowed = self.store().policy().read(|policy| {
-            let Some(user) = policy.user(&identity.user) else { return false };
-            // A rule with a condition allows nothing here and denies everything: it needs a resource to hold for.
-            let about = |rules: &[Rule]| rules.iter().any(|rule| rule.is_about(resource, verb));
-            let free = |rules: &[Rule]| {
-                rules.iter().any(|rule| rule.condition.is_none() && rule.is_about(resource, verb))
-            };
-            policy.base_roles(user).any(|role| free(&role.allow().rules))
-                && !policy.base_roles(user).any(|role| about(&role.deny().rules))
-        });
-        if allowed { Ok(()) } else { Err(Problem::forbidden().into()) }
+        match self.visible(identity, resource, verb) {
+            Residual::Known(true) => Ok(()),
+            Residual::Depends(_) | Residual::Known(false) => Err(Problem::forbidden().into()),
+        }
+    }
+
+    /// The same, or to some of them: then the handler asks for each with [`Control::caller_may_document`].
+    fn may_some(
+        &self,
+        identity: &Identity,
+        resource: &str,
+        verb: endpoints::Verb,
+    ) -> Result<(), Failure> {
+        match self.visible(identity, resource, verb) {
+            Residual::Depends(_) if BY_DOCUMENT.contains(&resource) => Ok(()),
+            Residual::Known(true) => Ok(()),
+            Residual::Depends(_) | Residual::Known(false) => Err(Problem::forbidden().into()),
+        }
+    }
+
+    fn visible(&self, identity: &Identity, resource: &str, verb: endpoints::Verb) -> Residual {
+        let now = self.now();
+        self.store()
+            .policy()
+            .read(|policy| policy.visible(&identity.user, resource, law(verb), now))
     }
 
     /// The same for any caller: the administrator on the host may, nobody else without a rule.
@@ -118,6 +136,25 @@ impl Control {
             Caller::Anonymous { .. } => Err(Problem::unauthenticated().into()),
             Caller::User(identity) => self.may(identity, resource, verb),
         }
+    }
+
+    /// Whether the caller may do `verb` to this one document.
+    ///
+    /// # Errors
+    /// A problem that says only that access is denied.
+    pub(crate) fn caller_may_document(
+        &self,
+        caller: &Caller,
+        (resource, verb): (&str, endpoints::Verb),
+        about: &About<'_>,
+    ) -> Result<(), Failure> {
+        let Caller::User(identity) = caller else { return self.caller_may(caller, resource, verb) };
+        let now = self.now();
+        let allowed = self
+            .store()
+            .policy()
+            .read(|policy| policy.may(&identity.user, resource, law(verb), about, now).is_ok());
+        if allowed { Ok(()) } else { Err(Problem::forbidden().into()) }
     }
 }
 

@@ -1,0 +1,141 @@
+//! What the caller can reach, what she could ask for, and why not.
+
+use crate::http::{Answer, List};
+use crate::{Caller, Control, Failure, Routes};
+use access::ask::Ask;
+use access::identity::Identity;
+use access::name::{Login, TargetName, UserName};
+use access::policy::reach::{Open, Reach, Requestable};
+use api::endpoints::{Verb, reach as table};
+use api::page::{MAX_SEARCH, Page};
+use api::problem::Problem;
+use api::reach::{ReachLogin, ReachRequestable, ReachView, WhyView};
+use axum::{Json, extract::State};
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes.on(&table::REACH, list).on(&table::WHY, why)
+}
+
+/// The administrator on the host is nobody who reaches anything.
+async fn list(
+    State(control): State<Control>,
+    caller: Caller,
+    query: List,
+) -> Answer<Page<ReachView>> {
+    let Caller::User(identity) = &caller else { return Ok(Json(Page::whole(Vec::new()))) };
+    let (limit, cursor) = (query.limit()?, query.cursor()?);
+    let text = query.text("text").unwrap_or_default().to_lowercase();
+    if text.len() > MAX_SEARCH {
+        return Err(Failure::field("text", format!("longer than {MAX_SEARCH} bytes")));
+    }
+    control.caught_up().await;
+    let now = control.now();
+    let all = control.store().policy().read(|policy| policy.reach(&identity.user, now));
+    // By kind and name, so the name of the last one is where the next page begins.
+    let mut rest = all
+        .iter()
+        .filter(|reach| cursor.is_none_or(|cursor| reach.target.to_string().as_str() > cursor))
+        .filter(|reach| mentions(reach, &text));
+    let items: Vec<ReachView> = rest.by_ref().take(limit).map(view).collect();
+    let more = rest.next().is_some();
+    let next = items.last().filter(|_| more).map(|last| format!("{}/{}", last.kind, last.name));
+    Ok(Json(Page { items, next }))
+}
+
+fn mentions(reach: &Reach, text: &str) -> bool {
+    let has = |words: &str| words.to_lowercase().contains(text);
+    has(reach.target.name.as_str())
+        || reach.labels.iter().any(|(key, value)| has(&format!("{key}={value}")))
+}
+
+fn view(reach: &Reach) -> ReachView {
+    ReachView {
+        kind: reach.target.kind.to_string(),
+        name: reach.target.name.to_string(),
+        labels: reach.labels.clone(),
+        logins: reach.open.iter().map(open).collect(),
+        requestable: reach.requestable.iter().map(requestable).collect(),
+    }
+}
+
+fn login(login: Option<&Login>) -> String {
+    login.map_or_else(String::new, ToString::to_string)
+}
+
+fn open(open: &Open) -> ReachLogin {
+    ReachLogin {
+        login: login(open.login.as_ref()),
+        until: open.until,
+        request: open.requests.first().map(ToString::to_string),
+    }
+}
+
+fn requestable(way: &Requestable) -> ReachRequestable {
+    ReachRequestable {
+        login: login(way.login.as_ref()),
+        roles: way.roles.iter().map(ToString::to_string).collect(),
+        command: way.step.command(),
+    }
+}
+
+/// The same decision a connection would get, and the same words.
+async fn why(State(control): State<Control>, caller: Caller, query: List) -> Answer<WhyView> {
+    let target: TargetName = query
+        .parsed("target")?
+        .ok_or_else(|| Failure::field("target", "missing: the target's name"))?;
+    let login: Login = query
+        .parsed("login")?
+        .ok_or_else(|| Failure::field("login", "missing: the account on it"))?;
+    control.caught_up().await;
+    let identity = whose(&control, &caller, query.parsed("user")?)?;
+    let ask = Ask::ssh(target, login);
+    let now = control.now();
+    let decided = control.store().policy().read(|policy| policy.decide(&identity, &ask, now));
+    Ok(Json(match decided {
+        Ok(permit) => WhyView {
+            allowed: true,
+            code: None,
+            sentence: format!("{} may {ask}", identity.user),
+            next: None,
+            approvers: Vec::new(),
+            roles: permit.roles().iter().map(ToString::to_string).collect(),
+            requests: permit.requests().iter().map(ToString::to_string).collect(),
+            until: permit.until(),
+        },
+        Err(denial) => WhyView {
+            allowed: false,
+            code: Some(denial.code().to_string()),
+            sentence: denial.sentence().to_owned(),
+            next: denial.next().map(access::denial::NextStep::command),
+            approvers: denial
+                .next()
+                .map(|next| next.approvers().iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            roles: Vec::new(),
+            requests: Vec::new(),
+            until: None,
+        },
+    }))
+}
+
+/// Who is asked about: the caller; another user for whoever may read users, as if she had just logged in
+/// with a second factor.
+fn whose(control: &Control, caller: &Caller, other: Option<UserName>) -> Result<Identity, Failure> {
+    match (caller, other) {
+        (Caller::User(identity), None) => Ok(identity.clone()),
+        (Caller::User(identity), Some(user)) if user == identity.user => Ok(identity.clone()),
+        (Caller::Anonymous { .. }, _) => Err(Problem::unauthenticated().into()),
+        (Caller::Admin { .. }, None) => {
+            Err(Failure::field("user", "missing: the administrator on the host reaches nothing"))
+        }
+        (Caller::Admin { .. } | Caller::User(_), Some(user)) => {
+            control.caller_may(caller, "user", Verb::Read)?;
+            let expires = control
+                .now()
+                .checked_add(jiff::SignedDuration::from_hours(1))
+                .map_err(Failure::internal)?;
+            let login = access::name::LoginId::from_bits(0);
+            Ok(Identity { user, login, expires, mfa: true, device: false })
+        }
+    }
+}
