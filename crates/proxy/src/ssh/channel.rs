@@ -25,6 +25,8 @@ pub(super) const EX_NOPERM: u32 = 77;
 pub(super) const EX_UNAVAILABLE: u32 = 69;
 /// How long a line for people may wait for a client that does not read.
 const TELL_WAIT: Duration = Duration::from_millis(300);
+/// How long a program's exit status may come after its output has ended and the client has closed its channel.
+const STATUS_WAIT: Duration = Duration::from_secs(10);
 /// How long a client's last bytes may take to the target after the client has closed its channel.
 pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(10);
 /// The extended data type of stderr (RFC 4254, section 5.2).
@@ -105,7 +107,11 @@ async fn watch(
         tokio::select! {
             _ = &mut down => return Ended::Target,
             _ = &mut up => {
-                // What the client sent before it closed has been passed on; nobody reads the answer any more.
+                // What the client sent before it closed has been passed on. OpenSSH closes as soon as both directions have
+                // said EOF, and still takes the exit status that sshd sends after it.
+                if program.has_output_ended() {
+                    let _ = tokio::time::timeout(STATUS_WAIT, &mut down).await;
+                }
                 return Ended::Client;
             }
             changed = notices.changed() => {

@@ -94,6 +94,7 @@ impl Hosts {
             certificates: vec![certificate],
             window_size: WINDOW,
             window_by_consumption: true,
+            close_by_application: true,
             channel_buffer_size: 256,
             event_buffer_size: 100,
             preferred: preferred(),

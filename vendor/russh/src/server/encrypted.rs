@@ -1447,8 +1447,11 @@ impl Session {
                 if !self.common.is_established_channel(channel_num) {
                     return Ok(());
                 }
-                if let Some(ref mut enc) = self.common.encrypted {
-                    // Reply with CHANNEL_CLOSE per RFC 4254 Section 5.3.
+                // Reply with CHANNEL_CLOSE per RFC 4254 Section 5.3. With `close_by_application` the
+                // application does, when it has said all it has to say (an exit status may still come).
+                if !self.common.config.close_by_application
+                    && let Some(ref mut enc) = self.common.encrypted
+                {
                     enc.close(channel_num)?;
                 }
                 // Forward the close to the channel before removing it, so that

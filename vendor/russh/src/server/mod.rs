@@ -102,6 +102,9 @@ pub struct Config {
     /// Whether a channel's window is given back only when the application says that it has
     /// consumed data (`ChannelWriteHalf::adjust_window`), instead of as soon as data arrives.
     pub window_by_consumption: bool,
+    /// Whether a channel that the peer closes is closed from our side by the application
+    /// (`ChannelWriteHalf::close`), which then must do so, instead of at once.
+    pub close_by_application: bool,
 }
 
 impl Default for Config {
@@ -130,6 +133,7 @@ impl Default for Config {
             keepalive_max: 3,
             nodelay: false,
             window_by_consumption: false,
+            close_by_application: false,
         }
     }
 }

@@ -63,7 +63,10 @@ impl Sink for Down<'_> {
         match message {
             ChannelMsg::Data { data } => self.data(data).await?,
             ChannelMsg::ExtendedData { data, ext } => self.extended(data, ext).await?,
-            ChannelMsg::Eof => self.to.eof().await.map_err(|_| Broken)?,
+            ChannelMsg::Eof => {
+                self.program.output_ended();
+                self.to.eof().await.map_err(|_| Broken)?;
+            }
             ChannelMsg::Success => self.answer(true).await?,
             ChannelMsg::Failure => self.answer(false).await?,
             ChannelMsg::ExitStatus { exit_status } => {

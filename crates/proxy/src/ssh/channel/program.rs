@@ -37,6 +37,7 @@ pub(super) struct Program {
     files: Mutex<Option<Box<Follower>>>,
     follows: AtomicBool,
     answers: Mutex<VecDeque<Answer>>,
+    output_ended: AtomicBool,
     ending: Mutex<Option<Ending>>,
 }
 
@@ -117,6 +118,15 @@ impl Program {
             refusals += 1;
         }
         Some(refusals)
+    }
+
+    /// The target has no more output; its program's status may still come.
+    pub(super) fn output_ended(&self) {
+        self.output_ended.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_output_ended(&self) -> bool {
+        self.output_ended.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_ending(&self, ending: Ending) {
