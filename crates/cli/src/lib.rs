@@ -19,6 +19,7 @@ pub mod exit;
 pub mod home;
 pub mod keys;
 pub mod output;
+pub mod player;
 pub mod profile;
 pub mod route;
 pub mod ssh_config;
