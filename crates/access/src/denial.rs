@@ -12,7 +12,10 @@ use core::fmt;
 
 /// A no.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Denial {
+pub struct Denial(Box<Answer>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Answer {
     code: DenialCode,
     sentence: String,
     detail: String,
@@ -126,7 +129,12 @@ impl Denial {
         sentence: impl Into<String>,
         detail: impl Into<String>,
     ) -> Self {
-        Self { code, sentence: sentence.into(), detail: detail.into(), next: None }
+        Self(Box::new(Answer {
+            code,
+            sentence: sentence.into(),
+            detail: detail.into(),
+            next: None,
+        }))
     }
 
     /// The one sentence for what is forbidden and what does not exist.
@@ -139,38 +147,38 @@ impl Denial {
     }
 
     pub(crate) fn with_next(mut self, next: Option<NextStep>) -> Self {
-        self.next = next;
+        self.0.next = next;
         self
     }
 
     /// Why, for programs.
     #[must_use]
-    pub const fn code(&self) -> DenialCode {
-        self.code
+    pub fn code(&self) -> DenialCode {
+        self.0.code
     }
 
     /// Why, for whoever asked.
     #[must_use]
     pub fn sentence(&self) -> &str {
-        &self.sentence
+        &self.0.sentence
     }
 
     /// What to do next, where there is something.
     #[must_use]
-    pub const fn next(&self) -> Option<&NextStep> {
-        self.next.as_ref()
+    pub fn next(&self) -> Option<&NextStep> {
+        self.0.next.as_ref()
     }
 
     /// Why, for the log: may name roles and rules. Never for the one who asked.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 }
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
+        f.write_str(&self.0.sentence)
     }
 }
 

@@ -210,7 +210,13 @@ impl Policy {
     }
 
     fn refuse(&self, held: &Held<'_>, ask: &Ask, target: &Target, why: &Uncarried<'_>) -> Denial {
-        if let Some(lock) = held.locked {
+        let matter = Matter { user: held.user, target, action: &ask.action };
+        let withheld = held.withheld.iter().find(|(_, grant)| {
+            grant.covers(self, &target.id, &ask.action)
+                && grant.roles.iter().any(|role| matter.allowed_by(role))
+        });
+        // Told only where the grant would have opened the target: elsewhere it would give away that it exists.
+        if let Some((lock, _)) = withheld {
             return locked(lock);
         }
         match why {

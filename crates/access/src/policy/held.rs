@@ -19,8 +19,8 @@ pub struct Held<'p> {
     pub(super) base: Vec<&'p Role>,
     pub(super) granted: Vec<Granted<'p>>,
     pub(super) scoped: Vec<Scoped<'p>>,
-    /// The first lock that holds a grant back.
-    pub(super) locked: Option<&'p Lock>,
+    /// Grants that a lock holds back.
+    pub(super) withheld: Vec<(&'p Lock, Scoped<'p>)>,
 }
 
 /// A role held by a grant, everywhere.
@@ -39,7 +39,7 @@ pub struct Granted<'p> {
 pub struct Scoped<'p> {
     /// The roles.
     pub roles: Vec<&'p Role>,
-    /// Where.
+    /// Where; empty is everywhere.
     pub resources: &'p [ResourceId],
     /// By which request.
     pub request: RequestId,
@@ -56,7 +56,7 @@ impl Policy {
             base: self.base_roles(user).collect(),
             granted: Vec::new(),
             scoped: Vec::new(),
-            locked: None,
+            withheld: Vec::new(),
         };
         for request in self.requests_of(&user.name) {
             let Some(grant) = request.grant(now) else { continue };
@@ -68,24 +68,20 @@ impl Policy {
             let on_request = self.locks.values().find(|lock| {
                 lock.in_force(now) && lock.target.request.is_some() && lock.target.stops(&subject)
             });
+            let roles: Vec<_> =
+                grant.roles.iter().filter_map(|name| self.role(name).map(AsRef::as_ref)).collect();
+            let (request, until) = (grant.request, grant.until);
+            let whole = Scoped { roles, resources: grant.resources, request, until };
             if let Some(lock) = on_request {
-                held.locked.get_or_insert(lock);
-                continue;
-            }
-            let roles = grant.roles.iter().filter_map(|name| self.role(name).map(AsRef::as_ref));
-            if grant.resources.is_empty() {
-                held.granted.extend(roles.map(|role| Granted {
+                held.withheld.push((lock, whole));
+            } else if whole.resources.is_empty() {
+                held.granted.extend(whole.roles.iter().map(|role| Granted {
                     role,
-                    request: grant.request,
-                    until: grant.until,
+                    request,
+                    until,
                 }));
             } else {
-                held.scoped.push(Scoped {
-                    roles: roles.collect(),
-                    resources: grant.resources,
-                    request: grant.request,
-                    until: grant.until,
-                });
+                held.scoped.push(whole);
             }
         }
         held
@@ -141,22 +137,25 @@ impl<'p> Held<'p> {
 impl Scoped<'_> {
     /// Whether the grant is for this target, and for this part of it where it names parts.
     pub(super) fn covers(&self, policy: &Policy, target: &TargetId, action: &Action) -> bool {
-        self.resources.iter().any(|resource| {
-            resource.cluster() == policy.cluster()
-                && resource.target_id() == *target
-                && match (resource.kube(), action) {
-                    (None, _) => true,
-                    (Some(_), Action::Kube { resource: None, .. }) => true,
-                    (Some(part), Action::Kube { resource: Some(call), .. }) => inside(&part, call),
-                    (
-                        Some(_),
-                        Action::App { .. }
-                        | Action::Db { .. }
-                        | Action::Desktop { .. }
-                        | Action::Ssh { .. },
-                    ) => false,
-                }
-        })
+        self.resources.is_empty()
+            || self.resources.iter().any(|resource| {
+                resource.cluster() == policy.cluster()
+                    && resource.target_id() == *target
+                    && match (resource.kube(), action) {
+                        (None, _) => true,
+                        (Some(_), Action::Kube { resource: None, .. }) => true,
+                        (Some(part), Action::Kube { resource: Some(call), .. }) => {
+                            inside(&part, call)
+                        }
+                        (
+                            Some(_),
+                            Action::App { .. }
+                            | Action::Db { .. }
+                            | Action::Desktop { .. }
+                            | Action::Ssh { .. },
+                        ) => false,
+                    }
+            })
     }
 }
 

@@ -1,0 +1,20 @@
+//! The policy as a whole: what it decides, how it words a no, and how fast.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails, which is what it is for"
+)]
+
+mod denials;
+mod grants;
+mod locks;
+mod matrix;
+mod options;
+mod oracle;
+mod reach;
+mod size;
+mod world;
