@@ -68,17 +68,13 @@ async fn sign(
     Body(wish): Body<SignIdentity>,
 ) -> Answer<LoginAnswer> {
     let user: UserName = wish.user.parse().map_err(|error| Failure::field("user", error))?;
-    let open =
-        control.store().policy().read(|policy| policy.user(&user).map(|user| !user.disabled));
-    match open {
-        Some(true) => {}
-        Some(false) => return Err(Failure::field("user", "is disabled")),
-        None => return Err(Failure::field("user", format!("there is no user `{user}`"))),
-    }
+    let Some(still_there) = crate::users::enabled(&control, &user).await? else {
+        return Err(Failure::field("user", format!("there is no user `{user}` who may log in")));
+    };
     let issue = Issue { user: &user, how: How::Signed, ttl: Some(wish.ttl.0), caller: &caller };
     let (answer, commit) = login::issue(&control, &issue, &wish.keys)?;
     let ended = login::forget_ended(&control, &user).await?;
-    control.store().commit(commit.and(ended)).await?;
+    control.store().commit(still_there.and(commit).and(ended)).await?;
     Ok(Json(answer))
 }
 

@@ -157,14 +157,13 @@ async fn bearer_of(control: &Control, secret: &str) -> Result<Option<(UserName, 
     let seen = found.revision;
     let document = decode(found)?;
     let Ok(user) = document.spec.user.parse::<UserName>() else { return Ok(None) };
-    let open =
-        control.store().policy().read(|policy| policy.user(&user).is_some_and(|it| !it.disabled));
-    if control.now() >= document.spec.expires || !open {
+    let Some(still_there) = crate::users::enabled(control, &user).await? else { return Ok(None) };
+    if control.now() >= document.spec.expires {
         return Ok(None);
     }
     let event =
         NewEvent::new(code::TOKEN_USED, control.now()).user(&user).target(format!("token/{name}"));
-    let commit = Commit::new().expecting(documents::key(Kind::Token, &name), seen).event(event);
+    let commit = still_there.expecting(documents::key(Kind::Token, &name), seen).event(event);
     Ok(Some((user, commit)))
 }
 

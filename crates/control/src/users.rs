@@ -135,6 +135,14 @@ async fn invite(
     Ok(Json(invite))
 }
 
+/// Whether there is such a user and they may log in: the commit that holds only while it is so.
+pub(crate) async fn enabled(control: &Control, user: &UserName) -> Result<Option<Commit>, Failure> {
+    let found = load(control, user.as_str()).await?;
+    Ok(found.filter(|(document, _)| !document.spec.disabled).map(|(_, revision)| {
+        Commit::new().expecting(documents::key(Kind::User, user.as_str()), revision)
+    }))
+}
+
 /// A document that may stand, or every field that is wrong.
 fn read(text: &str, name: Option<&str>) -> Result<UserDocument, Failure> {
     let document: UserDocument = api::document::typed(text).map_err(Failure::fields)?;

@@ -7,7 +7,7 @@ use axum::{
     Router,
     extract::{Request, State},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -59,7 +59,7 @@ async fn around(State(control): State<Control>, mut request: Request, next: Next
     request.extensions_mut().insert(id);
     let mut response = match refuse_early(&control, &request) {
         Some(problem) => respond(problem),
-        None => match tokio::time::timeout(CALL_TIMEOUT, next.run(request)).await {
+        None => match tokio::time::timeout(CALL_TIMEOUT, run(&control, request, next)).await {
             Ok(response) => response,
             Err(_) => respond(Problem::unavailable("this took too long")),
         },
@@ -87,6 +87,26 @@ async fn around(State(control): State<Control>, mut request: Request, next: Next
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Runs the call; of a caller nobody knows by the connection, a session token may say who it is.
+async fn run(control: &Control, mut request: Request, next: Next) -> Response {
+    let anonymous = matches!(request.extensions().get(), None | Some(Caller::Anonymous { .. }));
+    if anonymous && let Some(token) = session_token(&request) {
+        match crate::login::session_identity(control, token).await {
+            Ok(Some(identity)) => _ = request.extensions_mut().insert(Caller::User(identity)),
+            Ok(None) => {}
+            Err(failure) => return failure.into_response(),
+        }
+    }
+    next.run(request).await
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1).
+fn session_token(request: &Request) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn is_text(value: &HeaderValue) -> bool {

@@ -160,10 +160,7 @@ pub(crate) async fn enter<T>(
         Some(turn) => Some(turn.lock().await),
         None => None,
     };
-    let known = match look(control, caller, shown).await? {
-        Ok(known) => known,
-        Err(failure) => return Err(failure),
-    };
+    let known = look(control, caller, shown).await?;
     let (result, commit) = then(&known.user).await?;
     match control.store().commit(known.commit.and(commit)).await {
         Ok(_) => Ok(result),
@@ -173,11 +170,7 @@ pub(crate) async fn enter<T>(
     }
 }
 
-async fn look(
-    control: &Control,
-    caller: &Caller,
-    shown: Shown,
-) -> Result<Result<Known, Failure>, Failure> {
+async fn look(control: &Control, caller: &Caller, shown: Shown) -> Result<Known, Failure> {
     let now = control.now();
     let Shown { user: name, password, totp: code } = shown;
     let user = name.parse::<UserName>().ok();
@@ -199,13 +192,13 @@ async fn look(
     let right = control.doors().passwords.check(password, stored).await?;
     let verdict = judge(&record, right, &code, now);
     let (reason, user) = match (verdict, user) {
-        (Ok(step), Some(user)) => return Ok(Ok(known(control, user, record, step, now)?)),
+        (Ok(step), Some(user)) => return known(control, user, record, step, now),
         (Ok(_), None) => (Reason::NoUser, None),
         (Err(reason), user) => (reason, user),
     };
     let failed = fail(caller, &name, user.as_ref(), record.failures, reason, now)?;
     control.store().commit(failed).await?;
-    Ok(Err(refused()))
+    Err(refused())
 }
 
 /// The step of the code, if everything is right.

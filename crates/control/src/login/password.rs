@@ -46,10 +46,10 @@ impl Passwords {
         stored: Option<String>,
     ) -> Result<bool, Failure> {
         let someone = stored.is_some();
-        let stored = match stored {
-            Some(stored) => stored,
-            None => self.nobody().await?,
-        };
+        // Made at the first login of all, whoever it is for: the first stranger must not be told
+        // by the time it takes.
+        let nobody = self.nobody().await?;
+        let stored = stored.unwrap_or(nobody);
         let same = self.work(move || {
             PasswordHash::new(&stored)
                 .is_ok_and(|hash| argon2id().verify_password(password.as_bytes(), &hash).is_ok())

@@ -316,6 +316,13 @@ async fn a_browser_gets_a_token_that_ends_with_its_login() {
     assert_eq!(identity.user.as_str(), "alice");
     assert_eq!(who(&"x".repeat(43)).await, None);
     assert_eq!(who("").await, None);
+    let with = async |value: String| {
+        let request = http::Request::get("/v1/status").header("authorization", value);
+        house.send(NOBODY, request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    assert_eq!(with(format!("Bearer {token}")).await.body["user"], "alice");
+    assert_eq!(with(format!("Basic {token}")).await.code(), "unauthenticated");
+    assert_eq!(with(format!("Bearer {}", "x".repeat(43))).await.code(), "unauthenticated");
     let dump = house.store.range(store::Range::prefix("/")).await.unwrap();
     let kept = dump.entries.iter().any(|entry| {
         entry.key.contains(token) || entry.value.windows(token.len()).any(|w| w == token.as_bytes())

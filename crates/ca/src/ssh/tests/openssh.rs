@@ -12,7 +12,10 @@ use std::{
 
 use expect_test::expect;
 use jiff::Timestamp;
-use russh::keys::ssh_key::{LineEnding, certificate::Builder};
+use russh::keys::ssh_key::{
+    LineEnding,
+    certificate::{Builder, CertType},
+};
 
 use super::{alice, hours, key, now, upstream};
 use crate::{Allowed, Authorities, UpstreamPlan, ssh::keys::Certificate};
@@ -129,6 +132,11 @@ fn sshd_refuses_everything_else_of_ours() {
     odd.valid_principal(target.account.as_str()).unwrap();
     odd.critical_option("unknown@example.com", "x").unwrap();
     let odd = odd.sign(house.ring().user.active.private()).unwrap();
+    let mut host =
+        Builder::new([1u8; 16], key.public_key().key_data().clone(), from, until).unwrap();
+    host.valid_principal(target.account.as_str()).unwrap();
+    host.cert_type(CertType::Host).unwrap();
+    let host = host.sign(house.ring().user.active.private()).unwrap();
     for (why, certificate) in [
         ("another house's", sign(&stranger, &plan, today())),
         ("expired", sign(&house, &plan, today() - hours(1))),
@@ -136,6 +144,7 @@ fn sshd_refuses_everything_else_of_ours() {
         ("for another login", sign(&house, &other, today())),
         ("an identity certificate", identity),
         ("with an unknown critical option", odd),
+        ("a host's", host),
     ] {
         assert!(!target.lets_in(&certificate), "{why}");
     }
