@@ -153,7 +153,8 @@ class Stand:
 
     # ------------------------------------------------------------- commands
     def env(self, user=None, **more):
-        e = dict(os.environ, COUNTERSIGN_DATA_DIR=self.data, PATH=self.bin + os.pathsep + os.environ["PATH"], **more)
+        e = dict(os.environ, COUNTERSIGN_DATA_DIR=self.data, PATH=self.bin + os.pathsep + os.environ["PATH"])
+        e.update(more)
         for name in ("SSH_AUTH_SOCK", "TSH_HOME"):
             e.pop(name, None)
         if user:
@@ -280,11 +281,11 @@ Subsystem sftp internal-sftp
     def pin(self):
         return self.tctl("status", "--format", "json", check=True) and json.loads(self.tctl("status", "--format", "json").stdout)["pin"]
 
-    def terminal(self, argv, user, answers, secs=40):
+    def terminal(self, argv, user, answers, secs=40, want=0, env=None):
         """Runs argv on a terminal of its own and answers its prompts; returns all it showed."""
         pid, fd = pty.fork()
         if pid == 0:
-            os.execvpe(argv[0], argv, self.env(user, TERM="xterm"))
+            os.execvpe(argv[0], argv, dict(env or self.env(user), TERM="xterm"))
         seen, since, end = "", 0, time.monotonic() + secs
         try:
             while time.monotonic() < end:
@@ -309,7 +310,7 @@ Subsystem sftp internal-sftp
         finally:
             os.close(fd)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if status:
+        if want is not None and status != want:
             raise Failed(f"{' '.join(argv)}: status {status}\n{seen}")
         return seen
 
