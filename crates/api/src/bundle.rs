@@ -243,3 +243,83 @@ impl Proof {
         check_tree(&path, self.size, root, self.of, older).map_err(|_| BundleProblem::Proof)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::NewEvent;
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    use jiff::Timestamp;
+    use tlog_tiles::node_hash;
+
+    fn leaf(seq: u64, request: &str) -> String {
+        let event = NewEvent::new(code::REQUEST_CREATED, Timestamp::UNIX_EPOCH).request(request);
+        AuditEvent { seq, event }.canonical()
+    }
+
+    /// A bundle of the first of two events, signed for a log of `size` events.
+    fn bundle(size: u64, change: impl FnOnce(&mut Bundle)) -> Bundle {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let key = VerifierKey::new("log", pair.public_key().as_ref().try_into().unwrap()).unwrap();
+        let [first, second] = [leaf(0, "r"), leaf(1, "r")];
+        let [left, right] = [record_hash(first.as_bytes()), record_hash(second.as_bytes())];
+        let sign = |text: &[u8]| pair.sign(text).as_ref().try_into().unwrap();
+        let mut made = Bundle {
+            format: FORMAT.into(),
+            request: "r".into(),
+            key: key.to_string(),
+            checkpoint: key.checkpoint(size, node_hash(left, right), sign),
+            events: vec![BundleEvent { leaf: first, proof: vec![right.to_string()] }],
+            recordings: vec![],
+        };
+        change(&mut made);
+        made
+    }
+
+    #[test]
+    fn a_bundle_with_its_proof_holds() {
+        let verified = verify(&bundle(2, |_| {}), None).unwrap();
+        assert_eq!((verified.size, verified.events.len()), (2, 1));
+    }
+
+    #[test]
+    fn whatever_is_changed_is_named() {
+        let problem = |size: u64, change: &dyn Fn(&mut Bundle)| {
+            verify(&bundle(size, change), None).unwrap_err()[0].clone()
+        };
+        let not_included = BundleProblem::NotIncluded(0, 0);
+        assert_eq!(problem(2, &|b| b.events[0].proof.clear()), not_included);
+        assert_eq!(problem(2, &|b| b.events[0].proof[0] = "AAAA".into()), not_included);
+        assert_eq!(
+            problem(2, &|b| b.events[0].proof = vec![b.events[0].proof[0].clone(); 100_000]),
+            not_included
+        );
+        assert_eq!(problem(0, &|_| {}), not_included);
+        assert_eq!(problem(u64::MAX, &|_| {}), not_included);
+        assert_eq!(
+            problem(2, &|b| b.events[0].leaf = leaf(u64::MAX, "r")),
+            BundleProblem::NotIncluded(0, u64::MAX)
+        );
+        assert_eq!(problem(2, &|b| b.events[0].leaf = "{}".into()), BundleProblem::Leaf(0));
+        assert_eq!(problem(2, &|b| b.events[0].leaf.push(' ')), BundleProblem::Leaf(0));
+        assert_eq!(problem(2, &|b| b.events.push(b.events[0].clone())), BundleProblem::Order(1));
+        assert_eq!(
+            problem(2, &|b| b.request = "other".into()),
+            BundleProblem::Foreign(0, "other".into())
+        );
+        assert_eq!(problem(2, &|b| b.format = "2".into()), BundleProblem::Format("2".into()));
+        assert!(matches!(problem(2, &|b| b.key.push('x')), BundleProblem::Key(_)));
+        assert!(matches!(problem(2, &|b| b.checkpoint.push('x')), BundleProblem::Checkpoint(_)));
+        let recording = BundleRecording { session: "s".into(), seq: 0, digest: "d".into() };
+        assert_eq!(
+            problem(2, &|b| b.recordings.push(recording.clone())),
+            BundleProblem::Recording(0, "s".into())
+        );
+    }
+
+    #[test]
+    fn a_bundle_by_a_stranger_is_refused_where_a_key_is_trusted() {
+        let trusted = VerifierKey::new("log", [1; 32]).unwrap();
+        assert_eq!(verify(&bundle(2, |_| {}), Some(&trusted)), Err(vec![BundleProblem::OtherKey]));
+    }
+}

@@ -31,6 +31,10 @@ impl Directory {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
+                // A directory is not there after a power cut unless the one above it was synced.
+                if let Some(above) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
+                    File::open(above).and_then(|above| above.sync_all()).map_err(failed(above))?;
+                }
             }
             Err(error) => return Err(failed(path)(error)),
         }

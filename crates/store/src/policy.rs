@@ -108,6 +108,20 @@ pub(crate) async fn spawn(
     Ok(PolicyHandle { policy, changed, followed, fault })
 }
 
+/// A policy that nobody keeps up to date permits nothing: neither after the store was closed, nor should the feed ever
+/// end otherwise.
+struct Closing {
+    policy: Arc<RwLock<Policy>>,
+    cluster: ClusterName,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) =
+            Policy::new(self.cluster.clone());
+    }
+}
+
 /// Whom the feed tells.
 struct Told {
     changed: watch::Sender<Revision>,
@@ -205,6 +219,7 @@ impl Feed {
     }
 
     async fn follow(mut self, policy: Arc<RwLock<Policy>>, at: Revision, told: Told) {
+        let _closing = Closing { policy: Arc::clone(&policy), cluster: self.cluster.clone() };
         let mut watch = self.watch(at);
         let mut tick = tokio::time::interval(TICK);
         let sound = |told: &Told| told.fault.borrow().is_none();

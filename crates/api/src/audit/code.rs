@@ -24,6 +24,8 @@ pub const SESSION_STARTED: &str = "session.started";
 pub const SESSION_ENDED: &str = "session.ended";
 /// Someone was not let through to a target.
 pub const SESSION_REFUSED: &str = "session.refused";
+/// A live session was ended by us: its grant ended, was revoked or locked, or it idled too long.
+pub const SESSION_CUT: &str = "session.cut";
 /// Someone was told that a session is about to end.
 pub const SESSION_WARNED: &str = "session.warned";
 /// A command was executed over SSH.
@@ -117,6 +119,7 @@ pub const ALL: &[&str] = &[
     SESSION_STARTED,
     SESSION_ENDED,
     SESSION_REFUSED,
+    SESSION_CUT,
     SESSION_WARNED,
     SSH_COMMAND,
     SSH_SHELL,

@@ -143,3 +143,17 @@ async fn a_role_as_it_is_kept_permits_what_it_says_and_no_longer_once_removed() 
     assert!(!may("root"));
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_closed_store_permits_nothing() {
+    let house = House::new();
+    let store = house.open().await;
+    let alice = store
+        .commit(documents::put(Kind::User, "alice", &user("alice", &["dba"]), Absent).unwrap());
+    store.policy().at_least(alice.await.unwrap()).await;
+    assert!(roles_of(&store, "alice").is_some());
+    let mut changed = store.policy().changed();
+    store.close().await.unwrap();
+    while changed.changed().await.is_ok() {}
+    assert_eq!(roles_of(&store, "alice"), None);
+}
