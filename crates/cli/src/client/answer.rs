@@ -72,10 +72,11 @@ pub fn explained(problem: &Problem) -> Error {
 
 fn exit(status: u16, code: &str) -> Exit {
     match (status, code) {
-        (_, "request.nobody" | "request.nobody_can_approve" | "nobody_can_approve") => {
-            Exit::NobodyCanApprove
+        (_, "request.nobody_can_approve") => Exit::NobodyCanApprove,
+        (_, "request.request_expired" | "request.grant_ended" | "request.extended_is_over") => {
+            Exit::Expired
         }
-        (_, "request.expired" | "request.too_late" | "too_late") | (410, _) => Exit::Expired,
+        (410, _) => Exit::Expired,
         (400 | 413 | 415 | 422, _) => Exit::Usage,
         (401, _) => Exit::NotLoggedIn,
         (403, _) => Exit::Denied,

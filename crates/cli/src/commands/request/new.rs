@@ -166,10 +166,7 @@ pub fn run(cx: &mut Context, args: NewArgs) -> Result<Exit, Error> {
 pub fn extend(cx: &mut Context, args: ExtendArgs) -> Result<Exit, Error> {
     let api = cx.api()?;
     let id = find::id(&api, &args.id)?;
-    let old: RequestView = api.read(&SHOW, &[&id], &[])?;
     let draft = NewRequest {
-        roles: if old.resources.is_empty() { old.roles } else { Vec::new() },
-        resources: old.resources,
         reason: args.reason,
         duration: args.duration,
         extends: Some(id),
