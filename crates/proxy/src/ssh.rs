@@ -97,8 +97,6 @@ struct Guest {
     steps: mpsc::Receiver<Step>,
     verdict: oneshot::Sender<Verdict>,
     askable: bool,
-    /// He has read the denial already, in a question.
-    told: bool,
 }
 
 impl Guest {
@@ -154,7 +152,7 @@ where
         let Some((login, target)) = wanted else {
             return self.let_jump(running, verdict).await;
         };
-        let guest = Guest { running, steps, verdict, askable, told: false };
+        let guest = Guest { running, steps, verdict, askable };
         match (login.parse(), target.parse()) {
             (Ok(login), Ok(target)) => {
                 let caller = Caller { identity, target, login, peer, client: "ssh".into() };
@@ -192,10 +190,7 @@ where
                 wish.approvers.join(", ")
             ));
         }
-        guest.told = true;
         let reason = guest.ask(Verdict::Ask { words, prompt: REASON_PROMPT }, REASON_WAIT).await?;
-        // What is said after a reason was given is new to him.
-        guest.told = reason.is_empty();
         Ok((!reason.is_empty()).then_some(reason))
     }
 
@@ -204,9 +199,8 @@ where
     }
 
     async fn refuse(&mut self, guest: Guest, refused: &Refused) {
-        // Whoever has read the denial above a question and left that empty need not read it twice.
-        let text = if guest.told { "Access denied".to_owned() } else { refused.text() };
-        if guest.verdict.send(Verdict::Refuse(text.into())).is_err() {
+        // Said in full even after a question: a client with a quiet log level has shown the question alone.
+        if guest.verdict.send(Verdict::Refuse(refused.text().into())).is_err() {
             return;
         }
         let handle = guest.running.handle();

@@ -37,6 +37,8 @@ pub(crate) struct Stand {
     pub(crate) addr: SocketAddr,
     pub(crate) clock: TestClock,
     pub(crate) desk: Arc<Desk>,
+    /// The address of the target's sshd.
+    pub(crate) sshd: String,
     _sshd: Child,
 }
 
@@ -136,7 +138,17 @@ impl Stand {
         let addr = listener.local_addr().unwrap();
         let serving = proxy.clone();
         tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
-        let stand = Self { dir, store, authorities, proxy, addr, clock, desk, _sshd: sshd };
+        let stand = Self {
+            dir,
+            store,
+            authorities,
+            proxy,
+            addr,
+            clock,
+            desk,
+            sshd: format!("127.0.0.1:{port}"),
+            _sshd: sshd,
+        };
         stand.put("node", "db-box", json!({"addr": format!("127.0.0.1:{port}")})).await;
         stand.put_role("dba", json!({})).await;
         stand
@@ -211,7 +223,7 @@ impl Stand {
         config.push_str(&format!(
             "Host *\n  User {LOGIN}\n  IdentityFile {home}/id\n  CertificateFile {home}/id-cert.pub\n  IdentitiesOnly yes\n  \
              IdentityAgent none\n  UserKnownHostsFile {home}/known_hosts\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n  \
-             PreferredAuthentications keyboard-interactive,publickey\n  LogLevel ERROR\n  \
+             PreferredAuthentications keyboard-interactive,publickey\n\n  \
              Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com\n",
             home = home.display()
         ));
