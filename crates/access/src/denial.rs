@@ -146,6 +146,12 @@ impl Denial {
         )
     }
 
+    /// For what is forbidden now and can be asked for: that it exists is no secret to whoever may ask.
+    pub(crate) fn requestable(ask: &Ask, detail: impl Into<String>, next: NextStep) -> Self {
+        let sentence = format!("no access to `{ask}`; it can be requested");
+        Self::new(DenialCode::NoAccess, sentence, detail).with_next(Some(next))
+    }
+
     pub(crate) fn with_next(mut self, next: Option<NextStep>) -> Self {
         self.0.next = next;
         self

@@ -226,9 +226,9 @@ pub fn unattended<'r>(
         Presence::Enough => Ok(()),
         Presence::Needed(needed) => {
             let missing = needed.iter().map(|needed| needed.missing).max().unwrap_or(1);
-            let sentence = format!(
-                "lacking privileges to start unattended session: {missing} more people must be present"
-            );
+            let people = if missing == 1 { "1 more person" } else { "more people" };
+            let sentence =
+                format!("lacking privileges to start unattended session: {people} must be present");
             let roles: Vec<_> = needed.iter().map(|needed| needed.role.as_str()).collect();
             let detail = format!("require_session_join of {}", roles.join(", "));
             Err(Denial::new(DenialCode::PresenceRequired, sentence, detail))

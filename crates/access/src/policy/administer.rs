@@ -10,6 +10,7 @@ use crate::{
     denial::{Denial, DenialCode},
     expr::{Field, Residual, Values},
     identity::User,
+    lock::Subject,
     name::{RoleName, UserName},
     role::{
         Role,
@@ -140,7 +141,13 @@ impl Policy {
         if user.disabled {
             return Err(refused(resource, verb, "the user is disabled"));
         }
-        Ok((user, self.held(user, now)))
+        let held = self.held(user, now);
+        let names = held.names();
+        let subject = Subject { user: Some(&user.name), roles: &names, ..Subject::default() };
+        if let Some(lock) = self.lock_on(&subject, now) {
+            return Err(super::decide::locked(lock));
+        }
+        Ok((user, held))
     }
 }
 

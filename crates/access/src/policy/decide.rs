@@ -234,7 +234,10 @@ impl Policy {
                         limited.join(", ")
                     )
                 };
-                Denial::no_access(ask, detail).with_next(self.next_step(held, target, &ask.action))
+                match self.next_step(held, target, &ask.action) {
+                    Some(next) => Denial::requestable(ask, detail, next),
+                    None => Denial::no_access(ask, detail),
+                }
             }
         }
     }
@@ -267,7 +270,7 @@ impl Policy {
     }
 }
 
-fn locked(lock: &crate::lock::Lock) -> Denial {
+pub(super) fn locked(lock: &crate::lock::Lock) -> Denial {
     let message =
         if lock.message.is_empty() { String::new() } else { format!(": {}", lock.message) };
     let sentence = format!("lock targeting {} is in force{message}", lock.target);

@@ -22,11 +22,11 @@ fn a_denial_says_which_role_to_ask_for_and_who_could_approve() {
         "alice",
         "root@db-box",
         expect![[r#"
-        no_access: no access to `root@db-box`, or it does not exist
-        next: tsh request new --roles=dba --reason="…"
-        approvers: carol
-        log: no role allows it
-    "#]],
+            no_access: no access to `root@db-box`; it can be requested
+            next: tsh request new --roles=dba --reason="…"
+            approvers: carol
+            log: no role allows it
+        "#]],
     );
 }
 
@@ -37,11 +37,11 @@ fn a_denial_says_which_resource_to_ask_for_where_no_role_may_be() {
         "alice",
         "root@web-1",
         expect![[r#"
-        no_access: no access to `root@web-1`, or it does not exist
-        next: tsh request new --resource=/main/node/web-1 --login=root --reason="…"
-        approvers: carol
-        log: no role allows it
-    "#]],
+            no_access: no access to `root@web-1`; it can be requested
+            next: tsh request new --resource=/main/node/web-1 --login=root --reason="…"
+            approvers: carol
+            log: no role allows it
+        "#]],
     );
 }
 
@@ -156,8 +156,8 @@ fn a_role_that_wants_company_opens_no_door_alone() {
         "dave",
         "root@lab",
         expect![[r#"
-        presence_required: lacking privileges to start unattended session: 1 more people must be present
-        log: require_session_join of watched
-    "#]],
+            presence_required: lacking privileges to start unattended session: 1 more person must be present
+            log: require_session_join of watched
+        "#]],
     );
 }

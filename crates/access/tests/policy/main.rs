@@ -10,11 +10,14 @@
 )]
 
 mod denials;
+mod documents;
 mod grants;
 mod locks;
 mod matrix;
 mod options;
 mod oracle;
 mod reach;
+mod rules;
 mod size;
+mod traits;
 mod world;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 const DECISIONS: u32 = 200;
 
+#[expect(clippy::disallowed_methods, reason = "a duration is what is measured")]
 fn cost(world: &World) -> Duration {
     let (identity, ask) = (identity("alice"), ask("alice@lab"));
     let mut best = Duration::MAX;
@@ -20,7 +21,6 @@ fn cost(world: &World) -> Duration {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a duration is what is measured")]
 fn ten_thousand_targets_users_and_requests_cost_a_decision_nothing() {
     let mut world = World::new();
     let before = cost(&world);

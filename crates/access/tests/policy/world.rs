@@ -42,7 +42,9 @@ pub(crate) const ROLES: &[(&str, &str)] = &[
     ("security", "allow: {review_requests: {roles: [dba, prod-root]}}"),
 ];
 
-pub(crate) const TARGETS: &[(TargetKind, &str, &[(&str, &str)])] = &[
+type Written = (TargetKind, &'static str, &'static [(&'static str, &'static str)]);
+
+pub(crate) const TARGETS: &[Written] = &[
     (TargetKind::Node, "db-box", &[("env", "prod"), ("tier", "db")]),
     (TargetKind::Node, "web-1", &[("env", "prod"), ("tier", "web")]),
     (TargetKind::Node, "lab", &[("env", "dev")]),
