@@ -349,10 +349,28 @@ fn a_grant_is_no_more_than_asked_and_allowed(
     let length = approval.until.duration_since(approval.start);
     prop_assert!(length > SignedDuration::ZERO && length <= asked.duration && length <= hours(4));
     prop_assert!(draft.duration.is_none_or(|wanted| length <= wanted));
+    let yes = || request.reviews().iter().filter(|review| review.decision == Decision::Approve);
+    for shortened in yes().filter_map(|review| review.duration) {
+        prop_assert!(
+            length <= shortened,
+            "{length} is longer than a reviewer allowed: {shortened}"
+        );
+    }
+    if let (Some(start), true) =
+        (yes().rev().find_map(|review| review.assume_start), is_reviewed(request))
+    {
+        prop_assert!(approval.start >= start);
+    }
     prop_assert!(approval.start >= approval.act.at);
     prop_assert!(draft.assume_start.is_none_or(|start| approval.start >= start));
     let inside =
         approval.start <= now && now < approval.until && request.status(now) == Status::Approved;
     prop_assert_eq!(request.grant(now).is_some(), inside);
     Ok(())
+}
+
+/// Whether reviews decided it, and not an administrator over them.
+fn is_reviewed(request: &Request) -> bool {
+    request.reviews().last().map(|review| (&review.by, review.at))
+        == request.approval().map(|approval| (&approval.act.by, approval.act.at))
 }
