@@ -18,6 +18,7 @@ mod actor;
 mod asker;
 mod decide;
 mod event;
+mod extending;
 mod file;
 mod find;
 mod length;
@@ -31,6 +32,7 @@ mod state;
 
 pub use actor::{Actor, Author, Channel, Command, Draft, Opening, Program};
 pub use event::{Act, Event, Extension, Outcome, ReplayError, Requested};
+pub use extending::extensions;
 pub use file::{MAX_REASON, MAX_RESOURCES, MAX_ROLES, file};
 pub use find::{BadFind, Find};
 pub use length::{DEFAULT_DURATION, DEFAULT_TTL, MAX_AHEAD, MAX_DURATION, MAX_TTL};

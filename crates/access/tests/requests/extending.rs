@@ -1,7 +1,7 @@
 //! Extensions: a new request that refers to the old one and moves its end.
 
 use crate::town::{Town, approve, at, cli, hours, wanting};
-use access::request::{Command, Draft, Refusal, Request};
+use access::request::{Command, Draft, Refusal, Request, extensions};
 
 fn town() -> Town {
     Town::new(
@@ -83,4 +83,21 @@ fn what_was_revoked_meanwhile_is_not_extended() {
         .unwrap();
     let answer = town.act(&mut more, &cli("bob"), approve(), at("10:11"));
     assert_eq!(answer, Err(Refusal::ExtendedIsOver(first.id())));
+}
+
+#[test]
+fn what_ends_a_grant_can_end_its_extensions_the_last_first() {
+    let mut town = town();
+    let first = running(&mut town);
+    let approved = |town: &mut Town, of: &Request, now: &str| {
+        let mut more = town.file("alice", extending(of), at(now)).unwrap();
+        town.act(&mut more, &cli("bob"), approve(), at(now)).unwrap();
+        more
+    };
+    let second = approved(&mut town, &first, "10:00");
+    let third = approved(&mut town, &second, "10:10");
+    town.file("alice", extending(&third), at("10:20")).unwrap();
+    assert_eq!(extensions(&town.policy, &first, at("10:30")), [third.id(), second.id()]);
+    assert_eq!(extensions(&town.policy, &third, at("10:30")), []);
+    assert_eq!(extensions(&town.policy, &first, at("12:30")), [third.id()]);
 }

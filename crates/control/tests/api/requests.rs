@@ -136,6 +136,30 @@ async fn the_administrator_on_the_host_overrides_and_is_named() {
 }
 
 #[tokio::test]
+async fn what_is_revoked_takes_its_extensions_with_it() {
+    let house = House::staged().await;
+    for (verb, by, state) in [("revoke", "bob", "revoked"), ("release", "alice", "released")] {
+        let first = house.asked("alice").await;
+        house.review(house.user("bob"), first, "approve").await;
+        let wish = json!({"extends": first.to_string(), "reason": "not done", "duration": "1h"});
+        let filed = house.call(house.user("alice"), "POST", "/v1/requests", &wish).await;
+        assert_eq!(filed.status, 200, "{}", filed.body);
+        let second = filed.body["id"].as_str().unwrap().parse().unwrap();
+        let approved = house.review(house.user("bob"), second, "approve").await;
+        assert_eq!(approved.body["until"], "2026-11-07T14:00:00Z", "{}", approved.body);
+
+        let denied = house.verb(house.user("mallory"), first, verb, json!({})).await;
+        assert_ne!(denied.status, 200, "{}", denied.body);
+        assert_eq!(house.request(second).await["state"], "approved", "nobody ended anything yet");
+
+        let ended = house.verb(house.user(by), first, verb, json!({})).await;
+        assert_eq!(ended.status, 200, "{}", ended.body);
+        assert_eq!(house.request(first).await["state"], state);
+        assert_eq!(house.request(second).await["state"], state);
+    }
+}
+
+#[tokio::test]
 async fn a_call_sent_again_changes_nothing() {
     let house = House::staged().await;
     let id = house.asked("alice").await;
