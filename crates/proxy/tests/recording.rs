@@ -5,10 +5,13 @@
 #[path = "recording/desk.rs"]
 mod desk;
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
-use desk::{Desk, KEEP, meta};
+use desk::{Desk, KEEP, events, meta, noise, sha256_of_x};
 use expect_test::expect;
-use proxy::record::{Ending, Input, Keep, Outcome, Purpose};
+use proxy::record::{Ending, Input, Keep, Mode, OpenError, Outcome, Purpose};
+use store::recording::Following;
 
 fn terminal(command: Option<&str>) -> Purpose {
     Purpose::Terminal {
@@ -68,4 +71,193 @@ async fn what_is_typed_is_kept_only_if_the_role_says_so() {
         "a digest of a password is as good as the password"
     );
     assert!(desk.timeless(2).await.contains("[\"i\",\"hunter2\\r\"]"));
+}
+
+#[tokio::test]
+async fn channels_of_one_session_are_told_apart_and_bulk_is_proven_without_being_kept() {
+    let desk = Desk::open().await;
+    let recording = desk.archive.open(meta(1), KEEP).await.unwrap();
+    let copy = recording.begin(Purpose::Command("scp -t /tmp".into())).await.unwrap();
+    let shell = recording.begin(terminal(None)).await.unwrap();
+    let block = Bytes::from(vec![b'x'; 64 << 10]);
+    for _ in 0..100 {
+        recording.input(copy, &block).await.unwrap();
+    }
+    recording.output(shell, &Bytes::from_static(b"$ ")).await.unwrap();
+    recording.error(copy, &Bytes::from_static(b"denied\n")).await.unwrap();
+    recording.end(copy, Ending::Signal("TERM".into())).await.unwrap();
+    recording.close(Outcome::Cut("revoked".into()), desk.now()).await;
+
+    let cast = desk.cast(1).await;
+    assert_eq!(
+        cast.matches(&"x".repeat(1000)).count() / 65,
+        16,
+        "a mebibyte is kept: sixteen blocks"
+    );
+    let digest = sha256_of_x(100 * (64 << 10));
+    assert!(cast.contains(&format!("\"g\",\"i 5505024 {digest}\"")));
+    assert!(cast.contains(&format!("\"d\",\"i 6553600 {digest} 0\"")));
+    assert!(
+        cast.contains("\"m\",\"ended by signal TERM\"")
+            && cast.contains("\"m\",\"session ended: revoked\"")
+    );
+    let found = desk
+        .shelf
+        .play(&meta(1).session, &desk.key, 0, Following::No)
+        .await
+        .unwrap()
+        .search("DENIED")
+        .await
+        .unwrap();
+    assert_eq!(
+        found.iter().map(|one| (one.channel, one.line.as_str())).collect::<Vec<_>>(),
+        [(0, "denied")]
+    );
+}
+
+#[tokio::test]
+async fn a_session_can_be_watched_while_it_runs_and_read_from_any_moment() {
+    let desk = Desk::open().await;
+    let recording = desk.archive.open(meta(1), KEEP).await.unwrap();
+    let shell = recording.begin(terminal(None)).await.unwrap();
+    let mut watching =
+        desk.shelf.play(&meta(1).session, &desk.key, 0, Following::UntilTheEnd).await.unwrap();
+    let (told, mut seen) = (Bytes::from_static(b"are you watching?\r\n"), Vec::new());
+    recording.output(shell, &told).await.unwrap();
+    // Watched, so its lines do not wait for their part to fill.
+    seen.extend_from_slice(&watching.next().await.unwrap().unwrap());
+    assert!(String::from_utf8_lossy(&seen).contains("are you watching?"));
+    let listed = desk.shelf.find(&meta(1).session).await.unwrap().unwrap();
+    assert_eq!((listed.state.as_str(), listed.parts), ("live", 1));
+
+    let noise: Bytes = noise(1 << 20, 1).into();
+    for _ in 0..3 {
+        recording.output(shell, &noise).await.unwrap();
+    }
+    recording.close(Outcome::Finished, desk.now()).await;
+    while let Some(part) = watching.next().await {
+        seen.extend_from_slice(&part.unwrap());
+    }
+    let whole = desk.cast(1).await;
+    let differs = seen.iter().zip(whole.as_bytes()).position(|(a, b)| a != b);
+    assert_eq!((seen.len(), differs), (whole.len(), None));
+
+    let all = events(&whole);
+    let last = all.last().unwrap().at_ms;
+    let mut late = desk.shelf.play(&meta(1).session, &desk.key, last, Following::No).await.unwrap();
+    let mut tail = String::new();
+    while let Some(part) = late.next().await {
+        tail.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
+    }
+    let tail = events(&tail);
+    assert!(tail.len() < all.len(), "the first parts are left out");
+    assert_eq!(tail, all[all.len() - tail.len()..], "with the same times and channels");
+}
+
+#[tokio::test]
+async fn one_flipped_bit_is_found() {
+    let desk = Desk::open().await;
+    let recording = desk.archive.open(meta(1), KEEP).await.unwrap();
+    let shell = recording.begin(terminal(None)).await.unwrap();
+    recording.output(shell, &noise(3 << 20, 7).into()).await.unwrap();
+    recording.close(Outcome::Finished, desk.now()).await;
+    let session = meta(1).session;
+    let sealed = desk.shelf.find(&session).await.unwrap().unwrap().digest.unwrap();
+    assert_eq!(desk.shelf.check(&session).await.unwrap().digest, sealed);
+
+    for file in desk.files(1) {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "sealed.json" {
+            continue;
+        }
+        let bytes = std::fs::read(&file).unwrap();
+        let mut changed = bytes.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 4;
+        std::fs::write(&file, &changed).unwrap();
+        let check = desk.shelf.check(&session).await.unwrap();
+        assert_eq!((check.intact, check.problems), (false, vec![format!("`{name}` was changed")]));
+        assert_ne!(check.digest, sealed);
+        std::fs::remove_file(&file).unwrap();
+        if name != "meta.json" {
+            assert!(!desk.shelf.check(&session).await.unwrap().intact, "{name} is missing");
+        }
+        std::fs::write(&file, &bytes).unwrap();
+        assert!(desk.shelf.check(&session).await.unwrap().intact);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_to_the_audit_log_does_not_begin() {
+    let desk = Desk::open().await;
+    desk.book.refuses.store(true, Ordering::SeqCst);
+    for mode in [Mode::Strict, Mode::BestEffort, Mode::Off] {
+        let refused = desk.archive.open(meta(1), Keep { mode, ..KEEP }).await;
+        assert!(matches!(refused, Err(OpenError::Audit(_))), "{mode:?}");
+    }
+    desk.archive.flush().await;
+    assert!(desk.files(1).is_empty());
+    assert!(desk.shelf.find(&meta(1).session).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_door_that_goes_away_without_a_word_leaves_a_sealed_recording() {
+    let desk = Desk::open().await;
+    let recording = desk.archive.open(meta(1), KEEP).await.unwrap();
+    let other = recording.clone();
+    drop(recording);
+    other.begin(terminal(None)).await.unwrap();
+    drop(other);
+    desk.until_sealed(1).await;
+    expect![[r#"
+        session.started alice root@db-box
+        session.ended alice root@db-box abandoned
+        recording.sealed alice root@db-box 1 part
+    "#]]
+    .assert_eq(&desk.told());
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_recorded_is_still_in_the_audit_log() {
+    let desk = Desk::open().await;
+    let recording = desk.archive.open(meta(1), Keep { mode: Mode::Off, ..KEEP }).await.unwrap();
+    let shell = recording.begin(terminal(None)).await.unwrap();
+    recording.output(shell, &Bytes::from_static(b"x")).await.unwrap();
+    recording.close(Outcome::Finished, desk.now()).await;
+    recording.close(Outcome::Finished, desk.now()).await;
+    expect![[r#"
+        session.started alice root@db-box unrecorded
+        session.ended alice root@db-box finished unrecorded
+    "#]]
+    .assert_eq(&desk.told());
+    assert!(desk.files(1).is_empty());
+}
+
+#[tokio::test]
+async fn when_the_disk_breaks_a_strict_session_ends_and_another_goes_on() {
+    let desk = Desk::open().await;
+    let strict = desk.archive.open(meta(1), KEEP).await.unwrap();
+    let best = desk.archive.open(meta(2), Keep { mode: Mode::BestEffort, ..KEEP }).await.unwrap();
+    let shells =
+        (strict.begin(terminal(None)).await.unwrap(), best.begin(terminal(None)).await.unwrap());
+    desk.archive.flush().await;
+    std::fs::remove_dir_all(desk.day()).unwrap();
+
+    strict.output(shells.0, &Bytes::from_static(b"never on disk")).await.unwrap();
+    best.output(shells.1, &Bytes::from_static(b"never on disk")).await.unwrap();
+    desk.archive.flush().await;
+    strict.broken().await;
+    assert!(strict.output(shells.0, &Bytes::from_static(b"x")).await.is_err());
+    best.output(shells.1, &Bytes::from_static(b"x")).await.unwrap();
+    strict.close(Outcome::Failed("recording_broken".into()), desk.now()).await;
+    best.close(Outcome::Finished, desk.now()).await;
+    expect![[r#"
+        session.started alice root@db-box
+        session.started alice root@db-box
+        session.ended alice root@db-box recording_broken
+        recording.sealed alice root@db-box 1 part broken
+        session.ended alice root@db-box finished
+        recording.sealed alice root@db-box 1 part broken
+    "#]]
+    .assert_eq(&desk.told());
 }

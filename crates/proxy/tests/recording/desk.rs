@@ -2,9 +2,12 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use api::cast::{Event, Reader};
+use api::recording::RecordingState;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -97,6 +100,30 @@ impl Desk {
         text
     }
 
+    /// Where the recordings of the day stand.
+    pub fn day(&self) -> PathBuf {
+        self.folder.path().join("recordings").join(started().strftime("%Y-%m-%d").to_string())
+    }
+
+    /// The files of a recording, in order.
+    pub fn files(&self, n: u32) -> Vec<PathBuf> {
+        let Ok(folder) = std::fs::read_dir(self.day().join(meta(n).session)) else {
+            return Vec::new();
+        };
+        let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    /// Waits for a recording that nobody closes by hand.
+    pub async fn until_sealed(&self, n: u32) {
+        while self.shelf.find(&meta(n).session).await.unwrap().unwrap().state
+            != RecordingState::Sealed
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// What the audit log was told, in short.
     pub fn told(&self) -> String {
         let mut text = String::new();
@@ -124,4 +151,37 @@ impl Desk {
         }
         text
     }
+}
+
+/// The events of a file.
+pub fn events(cast: &str) -> Vec<Event> {
+    let mut reader = Reader::new();
+    reader.push(cast.as_bytes());
+    let mut events = Vec::new();
+    while let Some(event) = reader.next_event().unwrap() {
+        events.push(event);
+    }
+    reader.finish().unwrap();
+    events
+}
+
+/// Letters that do not compress well, and are the same for the same seed.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut letters = Vec::with_capacity(length);
+    while letters.len() < length {
+        // xorshift64.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        letters.extend(state.to_le_bytes().map(|byte| b' ' + byte % 95));
+    }
+    letters.truncate(length);
+    letters
+}
+
+/// The digest everybody would compute.
+pub fn sha256_of_x(length: usize) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &vec![b'x'; length]);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -69,7 +69,8 @@ impl Shelf {
             Following::UntilTheEnd => self.follow(session),
         };
         let parts = self.parts(&folder).await?;
-        let first = parts.partition_point(|part| part.start_ms <= from_ms).saturating_sub(1);
+        // Parts that begin in the same millisecond are all wanted.
+        let first = parts.partition_point(|part| part.start_ms < from_ms).saturating_sub(1);
         let preface = parts.get(first).filter(|_| first > 0).map(|part| part.start_ms);
         let after = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         let ready = parts.into_iter().skip(first).collect();
