@@ -38,6 +38,8 @@ pub const PAGE_EVENTS_MOST: usize = 1000;
 pub const TEXT_SCANNED: u64 = 100_000;
 /// Events in one export.
 pub const EXPORT_EVENTS: usize = 100_000;
+/// Bytes of the events in one export: 64 MiB.
+pub const EXPORT_BYTES: usize = 64 << 20;
 
 /// Why the audit log has no answer.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -57,7 +59,9 @@ pub enum AuditError {
         size: u64,
     },
     /// The request has more events than an export holds.
-    #[error("the request has more than {EXPORT_EVENTS} events")]
+    #[error(
+        "the request has more than {EXPORT_EVENTS} events, or more than {EXPORT_BYTES} bytes of them"
+    )]
     TooMany,
     /// The log contradicts itself.
     #[error("the audit log is damaged ({0}): run `tctl audit verify`")]
@@ -91,6 +95,8 @@ struct Inner {
     size: watch::Sender<u64>,
     signer: OnceLock<Arc<dyn CheckpointSigner>>,
     former: Mutex<Vec<VerifierKey>>,
+    /// The last checkpoint that was put down elsewhere.
+    witnessed: Mutex<Option<String>>,
     following: OnceLock<(watch::Receiver<Revision>, watch::Receiver<Drained>)>,
     clock: Clock,
 }
@@ -116,6 +122,7 @@ impl Audit {
                 size: watch::channel(size).0,
                 signer: OnceLock::new(),
                 former: Mutex::new(Vec::new()),
+                witnessed: Mutex::new(None),
                 following: OnceLock::new(),
                 clock,
             }),
@@ -242,14 +249,24 @@ impl Audit {
         self.read(move |connection| export::bundle(connection, &request, &key, &checkpoint)).await
     }
 
+    /// A checkpoint that stands outside the log: the log must agree with it. Tells whether it is another one than the
+    /// last.
+    pub(crate) fn witness(&self, note: String) -> bool {
+        self.inner.witnessed.lock().is_ok_and(|mut last| last.replace(note.clone()) != Some(note))
+    }
+
     /// Computes the whole log again: every event, every hash, every checkpoint, against the key of the signer and those
-    /// of [`Audit::signed_before_with`]; without a signer, checkpoints are not looked at. `trusted` are signed checkpoints kept
+    /// of [`Audit::signed_before_with`]; without a signer, checkpoints are not looked at. The last checkpoint also
+    /// stands in the state, so a log put back to an older copy is noticed. `trusted` are signed checkpoints kept
     /// elsewhere, which this log must still agree with.
     ///
     /// # Errors
     /// When the log cannot be read. What is wrong with it is in the report.
-    pub async fn verify(&self, trusted: Vec<String>) -> Result<Report, AuditError> {
+    pub async fn verify(&self, mut trusted: Vec<String>) -> Result<Report, AuditError> {
         self.settled().await?;
+        if let Ok(witnessed) = self.inner.witnessed.lock() {
+            trusted.extend(witnessed.clone());
+        }
         let mut keys: Vec<VerifierKey> = self.key().into_iter().collect();
         if let Ok(former) = self.inner.former.lock() {
             keys.extend(former.iter().cloned());

@@ -88,19 +88,28 @@ pub(crate) fn spawn(
             tokio::select! {
                 changed = head.changed() => if changed.is_err() { return },
                 changed = stopped.changed() => if changed.is_err() { return },
-                _ = signing.tick() => sign(&audit).await,
+                _ = signing.tick() => if let Err(error) = sign(kv.as_ref(), &audit).await {
+                    tracing::error!(%error, "the audit log could not be signed");
+                },
             }
         }
     });
     (drained, task)
 }
 
-/// Signs how the log stands, if anyone can and it has grown.
-async fn sign(audit: &Audit) {
-    match audit.checkpoint_if_signed().await {
-        Ok(_) | Err(AuditError::NoSigner) => {}
-        Err(error) => tracing::error!(%error, "the audit log could not be signed"),
+/// Where the last checkpoint stands in the state: a log that was put back to an older copy does not agree with it.
+pub(crate) const WITNESS: &str = "/audit/checkpoint";
+
+/// Signs how the log stands, if anyone can and it has grown, and puts the checkpoint down in the state too.
+pub(crate) async fn sign(kv: &dyn Kv, audit: &Audit) -> Result<(), AuditError> {
+    let checkpoint = match audit.checkpoint_if_signed().await {
+        Err(AuditError::NoSigner) => return Ok(()),
+        signed => signed?,
+    };
+    if checkpoint.size > 0 && audit.witness(checkpoint.note.clone()) {
+        kv.commit(Commit::new().put(WITNESS, checkpoint.note)).await.map_err(commit_fault)?;
     }
+    Ok(())
 }
 
 /// Moves everything that waits.

@@ -169,6 +169,10 @@ impl Store {
         if let Some(seen) = audit.last_revision().await.map_err(ReadError::from)? {
             kv.advance(seen).await?;
         }
+        let witness = kv.fetch(vec![outbox::WITNESS.into()]).await?.pop().flatten();
+        if let Some(note) = witness.and_then(|entry| String::from_utf8(entry.value.to_vec()).ok()) {
+            audit.witness(note);
+        }
         let (stop, stopped) = watch::channel(false);
         let (drained, drainer) =
             outbox::spawn(Arc::<SqliteKv>::clone(&kv), audit.clone(), kv.head(), stopped);
@@ -338,10 +342,7 @@ impl Store {
         if let Some(drainer) = drainer {
             let _ = drainer.await;
         }
-        let signed = match self.inner.audit.checkpoint_if_signed().await {
-            Ok(_) | Err(AuditError::NoSigner) => Ok(()),
-            Err(error) => Err(error),
-        };
+        let signed = outbox::sign(self.inner.kv.as_ref(), &self.inner.audit).await;
         self.inner.kv.close().await;
         self.inner.audit.close().await;
         self.inner.directory.release();

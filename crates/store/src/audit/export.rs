@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use tlog_tiles::{Hash, prove_record};
 
 use super::tree::Nodes;
-use super::{AuditError, EXPORT_EVENTS, SignedCheckpoint};
+use super::{AuditError, EXPORT_BYTES, EXPORT_EVENTS, SignedCheckpoint};
 
 pub(super) fn bundle(
     connection: &Connection,
@@ -27,12 +27,14 @@ pub(super) fn bundle(
         "SELECT seq, leaf FROM event WHERE seq IN (SELECT seq FROM mention WHERE request = ?1) AND seq < ?2 ORDER BY seq",
     )?;
     let mut rows = statement.query((request, checkpoint.size.cast_signed()))?;
+    let mut bytes = 0;
     while let Some(row) = rows.next()? {
-        if exported.events.len() == EXPORT_EVENTS {
-            return Err(AuditError::TooMany);
-        }
         let seq = row.get::<_, i64>(0)?.cast_unsigned();
         let leaf: String = row.get(1)?;
+        bytes += leaf.len();
+        if exported.events.len() == EXPORT_EVENTS || bytes > EXPORT_BYTES {
+            return Err(AuditError::TooMany);
+        }
         let event: AuditEvent = serde_json::from_str(&leaf)
             .map_err(|error| AuditError::Damaged(format!("event {seq}: {error}")))?;
         if let Some((session, digest)) = bundle::sealed_digest(&event) {

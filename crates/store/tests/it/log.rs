@@ -258,3 +258,25 @@ async fn checkpoints_of_a_former_key_still_verify_and_those_of_a_stranger_do_not
     assert!(store.audit().verify(vec![]).await.unwrap().holds());
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_log_put_back_to_an_older_copy_is_noticed() {
+    let house = House::new();
+    let event = || vec![NewEvent::new(code::SSH_COMMAND, house.hand.now())];
+    let (log, copy) = (house.data().join("audit.db"), house.root.path().join("older"));
+    let store = house.open().await;
+    store.record(event()).await.unwrap();
+    store.close().await.unwrap();
+    std::fs::copy(&log, &copy).unwrap();
+    let store = house.open().await;
+    store.record(event()).await.unwrap();
+    store.close().await.unwrap();
+    let store = house.open().await;
+    assert!(store.audit().verify(vec![]).await.unwrap().holds());
+    store.close().await.unwrap();
+    std::fs::copy(&copy, &log).unwrap();
+    let store = house.open().await;
+    let report = store.audit().verify(vec![]).await.unwrap();
+    assert_eq!(report.problems[0].what, "there is a checkpoint of 2 events, but the log has fewer");
+    store.close().await.unwrap();
+}
