@@ -19,6 +19,9 @@ use crate::ssh::{self, Approach};
 
 /// How long a client may take to show what it speaks, and to finish a TLS handshake.
 const FIRST_BYTES_WAIT: Duration = Duration::from_secs(15);
+/// How long a client may take to read a last word, and how many of his bytes are read meanwhile.
+const PARTING_WAIT: Duration = Duration::from_secs(2);
+const MAX_LAST_BYTES: u64 = 64 * 1024;
 /// The most bytes that are read before the protocol is known: two headers and a line.
 const MAX_AHEAD: usize = 2048;
 /// PostgreSQL's ErrorResponse, FATAL 0A000 (PostgreSQL documentation, 54.7 and 54.8), after its length.
@@ -114,8 +117,7 @@ async fn sort(
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    let _ = wire.write_all(format!("countersign: {error}\r\n").as_bytes()).await;
-                    return None;
+                    return part(wire, format!("countersign: {error}\r\n").as_bytes()).await;
                 }
             },
             First::ProxyHeader if may_name_source && !named => {
@@ -139,8 +141,7 @@ async fn sort(
             First::Postgres => return postgres(wire).await,
             First::Http => {
                 let no = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nThis port speaks HTTPS. Use https://\n";
-                let _ = wire.write_all(no.as_bytes()).await;
-                return None;
+                return part(wire, no.as_bytes()).await;
             }
             First::More | First::ProxyHeader | First::Route | First::Tls | First::Unknown => {
                 tracing::debug!(%peer, "unknown protocol");
@@ -198,13 +199,22 @@ async fn tls(house: &House, wire: Wire, peer: SocketAddr, slot: Option<Slot>) ->
 }
 
 /// PostgreSQL clients ask for encryption first: no, and then their start-up message gets a reason.
-async fn postgres(mut wire: Wire) -> Option<Sorted> {
+async fn postgres(wire: Wire) -> Option<Sorted> {
     let len = u32::try_from(POSTGRES_NO.len().saturating_add(4)).ok()?;
     let mut answer = vec![b'N', b'E'];
     answer.extend_from_slice(&len.to_be_bytes());
     answer.extend_from_slice(POSTGRES_NO);
     // `N` alone would make some clients go on in the clear; they read the error after it in either case.
-    wire.write_all(&answer).await.ok()?;
+    part(wire, &answer).await
+}
+
+/// Says a last word. What the client has sent meanwhile is read first: closing a socket with unread bytes resets it,
+/// and the word would be lost.
+async fn part(mut wire: Wire, word: &[u8]) -> Option<Sorted> {
+    let _ = wire.write_all(word).await;
     let _ = wire.shutdown().await;
+    let mut rest = wire.take(MAX_LAST_BYTES);
+    let _ = tokio::time::timeout(PARTING_WAIT, tokio::io::copy(&mut rest, &mut tokio::io::sink()))
+        .await;
     None
 }

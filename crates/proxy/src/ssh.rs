@@ -203,14 +203,9 @@ where
         if guest.verdict.send(Verdict::Refuse(refused.text().into())).is_err() {
             return;
         }
-        let handle = guest.running.handle();
-        if tokio::time::timeout(REFUSED_WAIT, guest.running).await.is_err() {
-            let _ = handle
-                .disconnect(Disconnect::ByApplication, "Access denied".into(), String::new())
-                .await;
-            tokio::time::sleep(LEAVE_WAIT).await;
-            self.sever();
-        }
+        let mut running = guest.running;
+        let handle = running.handle();
+        self.dismiss(&mut running, &handle, REFUSED_WAIT, "Access denied").await;
     }
 
     async fn serve(
@@ -265,21 +260,13 @@ impl<S> SshDoor<S> {
                 _ = &mut running => Ended::Finished,
                 () = link.lost() => {
                     // Channels see their ends by themselves; then there is nothing left to stay for.
-                    let _ = tokio::time::timeout(CUT_WAIT, &mut running).await;
-                    let _ = handle.disconnect(Disconnect::ByApplication, "the connection to the target was lost".into(), String::new()).await;
-                    self.leave(running).await;
+                    self.dismiss(&mut running, &handle, CUT_WAIT, "the connection to the target was lost").await;
                     Ended::Finished
                 }
                 cut = &mut cut => self.cut(session, running, handle, cut).await,
             },
             Some(error) => {
-                let public = error.public();
-                if tokio::time::timeout(REFUSED_WAIT, &mut running).await.is_err() {
-                    let _ = handle
-                        .disconnect(Disconnect::ByApplication, public.into(), String::new())
-                        .await;
-                    self.leave(running).await;
-                }
+                self.dismiss(&mut running, &handle, REFUSED_WAIT, error.public()).await;
                 Ended::Failed(error)
             }
         }
@@ -303,13 +290,22 @@ impl<S> SshDoor<S> {
     ) -> Ended {
         session.tell(Notice::End(cut.line.as_str().into()));
         // Channels say it and close; a client without channels, or one that does not read, is not waited for.
-        let _ = tokio::time::timeout(CUT_WAIT, &mut running).await;
-        let _ = handle.disconnect(Disconnect::ByApplication, cut.line.clone(), String::new()).await;
-        self.leave(running).await;
+        self.dismiss(&mut running, &handle, CUT_WAIT, &cut.line).await;
         Ended::Cut(cut)
     }
 
-    async fn leave(&self, running: RunningSession<Front>) {
+    /// Gives the client `wait` to leave by himself, then tells him to, then cuts him off.
+    async fn dismiss(
+        &self,
+        running: &mut RunningSession<Front>,
+        handle: &server::Handle,
+        wait: Duration,
+        why: &str,
+    ) {
+        if tokio::time::timeout(wait, &mut *running).await.is_ok() {
+            return;
+        }
+        let _ = handle.disconnect(Disconnect::ByApplication, why.to_owned(), String::new()).await;
         if tokio::time::timeout(LEAVE_WAIT, running).await.is_err() {
             self.sever();
         }

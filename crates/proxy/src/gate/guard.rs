@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::Refused;
 use crate::live::{Notice, Session};
@@ -76,7 +77,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
                 return Cut::new("idle_timeout", "This session was idle for too long.");
             }
             if let Some(until) = rights.until {
-                warn(&session, until, now, &mut warned);
+                warn(&session, until, now, &mut warned).await;
             }
             let wake = pause(&rights, now);
             tokio::select! {
@@ -112,7 +113,7 @@ fn pause(rights: &super::Rights, now: Timestamp) -> Option<Duration> {
 }
 
 /// Says so when one more of the warnings is due. `warned` is the index of the last one said.
-fn warn(session: &Session, until: Timestamp, now: Timestamp, warned: &mut usize) {
+async fn warn(session: &Session, until: Timestamp, now: Timestamp, warned: &mut usize) {
     let left = until.duration_since(now);
     let Some((due, at)) = WARNINGS.iter().enumerate().rfind(|(_, before)| left <= **before) else {
         *warned = usize::MAX;
@@ -124,8 +125,9 @@ fn warn(session: &Session, until: Timestamp, now: Timestamp, warned: &mut usize)
     *warned = due;
     let minutes = at.as_mins().max(1);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
-    session.tell(Notice::Warning(
-        format!("Your access ends in less than {minutes} {unit}. To go on: tsh request extend")
-            .into(),
-    ));
+    let line =
+        format!("Your access ends in less than {minutes} {unit}. To go on: tsh request extend");
+    session.tell(Notice::Warning(line.as_str().into()));
+    // A log that is gone cuts the session by itself.
+    let _ = session.note("session.warned", json!({ "line": line, "until": until })).await;
 }

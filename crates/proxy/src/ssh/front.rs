@@ -302,14 +302,8 @@ impl server::Handler for Front {
         _channel: ChannelId,
         _session: &mut Session,
     ) -> Result<bool, russh::Error> {
-        let Some(link) = self.link() else { return Ok(false) };
-        let allowed = link.session.rights().forward_agent;
-        let told = json!({ "forward": "agent", "asked": true, "refused": !allowed });
-        if link.session.note("ssh.forward", told).await.is_err() || !allowed {
-            return Ok(false);
-        }
-        link.allow_agent();
-        Ok(true)
+        // The channel's queue carries the request on, and writes it down.
+        Ok(self.link().is_some_and(|link| link.session.rights().forward_agent))
     }
 
     async fn tcpip_forward(

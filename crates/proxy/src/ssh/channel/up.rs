@@ -124,6 +124,18 @@ impl<'a> Up<'a> {
         self.to.request_subsystem(want_reply, name).await.map_err(|_| Broken)
     }
 
+    /// The client is answered in the connection's loop, by the same rule; the target is asked without wanting an answer.
+    async fn agent(&self) -> Result<(), Broken> {
+        let allowed = self.link.session.rights().forward_agent;
+        let told = json!({ "forward": "agent", "asked": true, "refused": !allowed });
+        self.link.session.note("ssh.forward", told).await.map_err(|_| Broken)?;
+        if allowed {
+            self.link.allow_agent();
+            self.to.agent_forward(false).await.map_err(|_| Broken)?;
+        }
+        Ok(())
+    }
+
     async fn x11(
         &self,
         want_reply: bool,
@@ -207,12 +219,7 @@ impl Sink for Up<'_> {
                 self.resize(col_width, row_height, pix_width, pix_height).await?;
             }
             ChannelMsg::Signal { signal } => self.to.signal(signal).await.map_err(|_| Broken)?,
-            ChannelMsg::AgentForward { .. } => {
-                // Answered in the connection's loop, by the policy; the target is asked without wanting an answer.
-                if self.link.agent_allowed() {
-                    self.to.agent_forward(false).await.map_err(|_| Broken)?;
-                }
-            }
+            ChannelMsg::AgentForward { .. } => self.agent().await?,
             ChannelMsg::RequestX11 {
                 want_reply,
                 single_connection,
