@@ -90,6 +90,9 @@ pub trait Kv: fmt::Debug + Send + Sync {
 
     /// Makes all of the commit happen, durably, or nothing of it.
     ///
+    /// Its events are written in the same moment under [`OUTBOX`], at `/outbox/<revision>/<n>`, both in hexadecimal of
+    /// 16 and 4 digits. A commit that changes nothing and has no events has no revision of its own: it gives the last.
+    ///
     /// Waits while the queue is full. Once it was first polled, the commit may happen even if the answer is not
     /// waited for.
     fn commit(&self, commit: Commit) -> Answer<'_, Result<Revision, CommitError>>;
@@ -97,7 +100,8 @@ pub trait Kv: fmt::Debug + Send + Sync {
     /// The changes after a revision of keys that begin with any of `prefixes`, in order, without gaps.
     fn watch(&self, prefixes: Vec<String>, after: Revision) -> Watch;
 
-    /// A new lease that ends after `ttl` unless it is [kept](Kv::keep).
+    /// A new lease that ends after `ttl` unless it is [kept](Kv::keep). Its keys are not read any more from the moment it
+    /// ends; their removal is a revision of its own, before any later commit.
     fn lease(&self, ttl: SignedDuration) -> Answer<'_, Result<LeaseId, CommitError>>;
 
     /// Lets a lease end `ttl` from now instead.
