@@ -20,7 +20,7 @@ const MAX_CONNECTIONS: usize = 64;
 ///
 /// # Errors
 /// The path cannot be bound, or its mode cannot be set.
-pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+pub(crate) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     // The data directory is locked by us, so a socket that is there belongs to no one.
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -37,7 +37,7 @@ pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
 }
 
 /// Serves the API to administrators until `stop` is cancelled.
-pub async fn serve(listener: UnixListener, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(listener: UnixListener, router: Router, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {

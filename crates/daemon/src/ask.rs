@@ -10,7 +10,7 @@ use proxy::{AskForAccess, Filed, Question, Standing};
 
 /// Files requests for people at a door.
 #[derive(Debug)]
-pub struct Desk(pub Control);
+pub(crate) struct Desk(pub(crate) Control);
 
 impl AskForAccess for Desk {
     fn file(&self, question: Question) -> BoxFuture<'_, Result<Filed, String>> {

@@ -12,16 +12,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the diagnostic address shows.
 #[derive(Clone, Debug)]
-pub struct Diagnostics {
+pub(crate) struct Diagnostics {
     /// Every metric of the house.
-    pub registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
     /// Whether sessions are accepted.
-    pub ready: Arc<AtomicBool>,
+    pub(crate) ready: Arc<AtomicBool>,
 }
 
 /// The routes of the diagnostic address.
 #[must_use]
-pub fn router(diagnostics: Diagnostics) -> Router {
+pub(crate) fn router(diagnostics: Diagnostics) -> Router {
     Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))

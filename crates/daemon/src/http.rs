@@ -20,7 +20,7 @@ const MAX_HEAD: usize = 64 * 1024;
 const MAX_STREAMS: u32 = 128;
 
 /// Serves `router` on one connection until the peer leaves or `stop` is cancelled; `caller` goes into every request.
-pub async fn serve<S, C>(stream: S, router: Router, caller: C, stop: CancellationToken)
+pub(crate) async fn serve<S, C>(stream: S, router: Router, caller: C, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     C: Clone + Send + Sync + 'static,

@@ -13,7 +13,7 @@ use store::recording::{RecordingKey, Shelf, expose};
 use store::{Absent, Commit, Store};
 
 /// The environment variable that wins over the key file: 64 hexadecimal digits.
-pub const SEAL_KEY_VARIABLE: &str = "COUNTERSIGN_SEAL_KEY";
+pub(crate) const SEAL_KEY_VARIABLE: &str = "COUNTERSIGN_SEAL_KEY";
 
 /// Where the sealed key of the recordings stands in the store; also what it is sealed for.
 const RECORDING_KEY: &str = "recordings";
@@ -25,7 +25,7 @@ const AUTHORITIES: &str = "authorities";
 ///
 /// # Errors
 /// The key cannot be read, is malformed, or is missing although something was sealed already.
-pub fn seal_key(config: &Config) -> anyhow::Result<SealKey> {
+pub(crate) fn seal_key(config: &Config) -> anyhow::Result<SealKey> {
     if let Ok(text) = std::env::var(SEAL_KEY_VARIABLE) {
         return SealKey::from_text(&text)
             .with_context(|| format!("{SEAL_KEY_VARIABLE} is not a seal key"));
@@ -43,7 +43,7 @@ pub fn seal_key(config: &Config) -> anyhow::Result<SealKey> {
 ///
 /// # Errors
 /// They cannot be opened with this seal key, belong to another cluster, or cannot be stored.
-pub async fn authorities(
+pub(crate) async fn authorities(
     store: &Store,
     seal: &SealKey,
     cluster: &str,
@@ -76,7 +76,7 @@ pub async fn authorities(
 ///
 /// # Errors
 /// The key cannot be opened or stored, or the folder cannot be used.
-pub async fn shelf(store: &Store, seal: &SealKey) -> anyhow::Result<(Shelf, RecordingKey)> {
+pub(crate) async fn shelf(store: &Store, seal: &SealKey) -> anyhow::Result<(Shelf, RecordingKey)> {
     let key = match store.secrets().load(RECORDING_KEY).await? {
         Some((sealed, _)) => {
             let opened =
@@ -102,7 +102,7 @@ pub async fn shelf(store: &Store, seal: &SealKey) -> anyhow::Result<(Shelf, Reco
 
 /// Lends the authorities' checkpoint key to the audit log.
 #[derive(Debug)]
-pub struct Signer(pub Arc<CheckpointKey>);
+pub(crate) struct Signer(pub(crate) Arc<CheckpointKey>);
 
 impl CheckpointSigner for Signer {
     fn name(&self) -> &str {

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts writing log lines to standard error. Our own rooms at the configured level, what they stand on at
 /// `warn`; `RUST_LOG` wins, for the day it is needed.
-pub fn start(log: Log) {
+pub(crate) fn start(log: Log) {
     let level = log.level.as_str();
     let rooms = ["access", "api", "ca", "control", "daemon", "proxy", "store", "wire"]
         .map(|room| format!(",{room}={level}"))

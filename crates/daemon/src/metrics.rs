@@ -16,11 +16,11 @@ struct Call {
 
 /// Counts API calls by operation, status and problem code: all three come from fixed lists, so the table is bounded.
 #[derive(Clone, Debug, Default)]
-pub struct Calls(Family<Call, Counter>);
+pub(crate) struct Calls(Family<Call, Counter>);
 
 impl Calls {
     /// Makes it show.
-    pub fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("countersign_api_calls", "API calls answered", self.0.clone());
     }
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// The port's certificate of the moment.
 #[derive(Debug)]
-pub struct Certificate {
+pub(crate) struct Certificate {
     authorities: Arc<Authorities>,
     names: Vec<String>,
     current: RwLock<Arc<CertifiedKey>>,
@@ -30,7 +30,7 @@ impl Certificate {
     ///
     /// # Errors
     /// A name cannot stand in a certificate.
-    pub fn new(
+    pub(crate) fn new(
         authorities: Arc<Authorities>,
         names: Vec<String>,
         now: Timestamp,
@@ -43,7 +43,7 @@ impl Certificate {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn renew(&self, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn renew(&self, now: Timestamp) -> anyhow::Result<()> {
         let next = make(&self.authorities, &self.names, now)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
@@ -71,7 +71,7 @@ fn make(
 ///
 /// # Errors
 /// The authorities' certificates cannot be roots.
-pub fn server(
+pub(crate) fn server(
     authorities: &Authorities,
     certificate: Arc<Certificate>,
 ) -> anyhow::Result<Arc<ServerConfig>> {
@@ -138,7 +138,7 @@ impl ClientCertVerifier for Possession {
 }
 
 /// Makes aws-lc-rs the provider of whoever asks for the default one.
-pub fn install_provider() {
+pub(crate) fn install_provider() {
     // A second start in one process finds it installed.
     let _ = CryptoProvider::install_default(aws_lc_rs::default_provider());
 }

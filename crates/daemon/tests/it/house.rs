@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use totp_rs::{Builder, Secret};
 
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// The roles of the product's story. `LOGIN` stands for the account the tests run as.
-pub const ROLES: &str = include_str!("roles.yaml");
+pub(crate) const ROLES: &str = include_str!("roles.yaml");
 
-pub struct House {
-    pub dir: tempfile::TempDir,
-    pub listen: SocketAddr,
-    pub diag: SocketAddr,
-    pub daemon: Option<Daemon>,
+pub(crate) struct House {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) listen: SocketAddr,
+    pub(crate) diag: SocketAddr,
+    pub(crate) daemon: Option<Daemon>,
 }
 
 /// A running `countersign`.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     /// What it printed until it was ready.
-    pub greeting: String,
+    pub(crate) greeting: String,
 }
 
 /// What a command printed, and how it ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub status: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     #[track_caller]
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, 0, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
         self
     }
@@ -43,30 +43,30 @@ impl Ran {
 
 impl House {
     /// A daemon that is ready.
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let mut house = Self::build();
         house.start();
         house
     }
 
     /// A folder and ports, nothing started.
-    pub fn build() -> Self {
+    pub(crate) fn build() -> Self {
         let dir = tempfile::Builder::new().prefix("countersign-it-").tempdir().unwrap();
         Self { dir, listen: free(), diag: free(), daemon: None }
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    pub fn login() -> String {
+    pub(crate) fn login() -> String {
         String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout)
             .unwrap()
             .trim()
             .to_owned()
     }
 
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.arg("start").arg("--data-dir").arg(self.data());
         command.args([
@@ -82,7 +82,7 @@ impl House {
     }
 
     /// Starts the daemon and waits until it says that it is ready.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -109,29 +109,26 @@ impl House {
     }
 
     /// `kill -9`, at once.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut daemon = self.daemon.take().unwrap();
         daemon.child.kill().unwrap();
         daemon.child.wait().unwrap();
     }
 
     /// SIGTERM; the exit status.
-    pub fn stop(&mut self) -> i32 {
+    pub(crate) fn stop(&mut self) -> i32 {
         let mut daemon = self.daemon.take().unwrap();
         daemon.terminate();
         daemon.child.wait().unwrap().code().unwrap_or(-1)
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("daemon.log")).unwrap_or_default()
     }
 
-    pub fn pid(&self) -> u32 {
-        self.daemon.as_ref().unwrap().child.id()
-    }
 
     /// One of our commands, with an environment that holds nothing of the machine's own.
-    pub fn program(&self, name: &str, user: &str) -> Command {
+    pub(crate) fn program(&self, name: &str, user: &str) -> Command {
         let bin = Path::new(env!("CARGO_BIN_EXE_countersign")).with_file_name(name);
         assert!(
             bin.exists(),
@@ -143,7 +140,7 @@ impl House {
         command
     }
 
-    pub fn environment(&self, command: &mut Command, user: &str) {
+    pub(crate) fn environment(&self, command: &mut Command, user: &str) {
         let bins =
             Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap().display().to_string();
         command.env_clear();
@@ -155,26 +152,38 @@ impl House {
             .stdin(Stdio::null());
     }
 
-    pub fn home(&self, user: &str) -> PathBuf {
+    pub(crate) fn home(&self, user: &str) -> PathBuf {
         let home = self.dir.path().join("home").join(user);
         std::fs::create_dir_all(&home).unwrap();
         home
     }
 
-    pub fn tctl(&self, args: &[&str]) -> Ran {
+    pub(crate) fn tctl(&self, args: &[&str]) -> Ran {
         run(self.program("tctl", "root").args(args), "")
     }
 
-    pub fn tctl_with(&self, args: &[&str], input: &str) -> Ran {
+    /// Asks `tctl` again and again until its answer holds `text`.
+    pub(crate) fn until(&self, text: &str, args: &[&str]) -> String {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let out = self.tctl(args).ok().out;
+            if out.contains(text) {
+                return out;
+            }
+            assert!(std::time::Instant::now() < end, "no {text} in {out}");
+        }
+    }
+
+    pub(crate) fn tctl_with(&self, args: &[&str], input: &str) -> Ran {
         run(self.program("tctl", "root").args(args), input)
     }
 
-    pub fn tsh(&self, user: &str, args: &[&str]) -> Ran {
+    pub(crate) fn tsh(&self, user: &str, args: &[&str]) -> Ran {
         run(self.program("tsh", user).args(args), "")
     }
 
     /// Plain `ssh` with the configuration that `tsh config` printed.
-    pub fn ssh(&self, user: &str) -> Command {
+    pub(crate) fn ssh(&self, user: &str) -> Command {
         let config = self.home(user).join("ssh_config");
         if !config.exists() {
             std::fs::write(&config, self.tsh(user, &["config"]).ok().out).unwrap();
@@ -186,7 +195,7 @@ impl House {
     }
 
     /// The roles of the story, and these users, logged in.
-    pub fn people(&self, people: &[(&str, &str)]) {
+    pub(crate) fn people(&self, people: &[(&str, &str)]) {
         self.tctl_with(&["create", "-f", "-"], &ROLES.replace("LOGIN", &Self::login())).ok();
         for (name, roles) in people {
             self.invite(name, roles);
@@ -194,7 +203,7 @@ impl House {
     }
 
     /// Adds a user, who accepts the invite on a terminal. Returns the TOTP secret.
-    pub fn invite(&self, name: &str, roles: &str) -> String {
+    pub(crate) fn invite(&self, name: &str, roles: &str) -> String {
         let added =
             self.tctl(&["users", "add", name, "--roles", roles, "--logins", &Self::login()]).ok();
         let link = added
@@ -235,7 +244,7 @@ impl House {
     }
 
     /// The pin the daemon showed when it started.
-    pub fn pin(&self) -> String {
+    pub(crate) fn pin(&self) -> String {
         let greeting = &self.daemon.as_ref().unwrap().greeting;
         greeting
             .split_whitespace()
@@ -265,7 +274,7 @@ impl Drop for House {
 }
 
 /// Runs a command to its end with `input`.
-pub fn run(command: &mut Command, input: &str) -> Ran {
+pub(crate) fn run(command: &mut Command, input: &str) -> Ran {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     if !input.is_empty() {
         command.stdin(Stdio::piped());
@@ -283,13 +292,13 @@ pub fn run(command: &mut Command, input: &str) -> Ran {
 }
 
 /// The code of this moment (RFC 6238).
-pub fn code(secret: &str) -> String {
+pub(crate) fn code(secret: &str) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
     Builder::new().with_secret(secret).build().unwrap().generate(now).to_string()
 }
 
 /// An address nobody listens on.
-pub fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

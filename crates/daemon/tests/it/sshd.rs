@@ -5,14 +5,13 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-pub struct Sshd {
+pub(crate) struct Sshd {
     child: Child,
-    pub addr: std::net::SocketAddr,
 }
 
 impl Sshd {
     /// Starts one and makes it known to the house as `name` with `labels`.
-    pub fn start(house: &House, name: &str, labels: &str) -> Self {
+    pub(crate) fn start(house: &House, name: &str, labels: &str) -> Self {
         let dir = house.dir.path().join(format!("sshd-{name}"));
         std::fs::create_dir_all(&dir).unwrap();
         let key = dir.join("host");
@@ -69,7 +68,7 @@ impl Sshd {
             }
         }
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child, addr }
+        Self { child }
     }
 }
 
