@@ -88,6 +88,7 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
     let served = house.proxy.serve(listener, stop.clone().cancelled_owned()).await;
     ready.store(false, Ordering::Release);
     stop.cancel();
+    house.proxy.close(STOP_WITHIN).await;
     tasks.close();
     if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
         tracing::warn!("some tasks did not end in time");

@@ -123,6 +123,7 @@ async fn run<D: Door>(
     counted: Counted,
 ) -> Result<(), Error> {
     let _counted = counted;
+    let _open = session.house.open.token();
     let entry = session.house.registry.enter(&session).await;
     let ended = door.serve(guest, Arc::clone(&session), guard(Arc::clone(&session))).await;
     let (outcome, result) = match ended {

@@ -20,6 +20,7 @@ mod route;
 mod ssh;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::name::RequestId;
 use ca::Authorities;
@@ -28,6 +29,8 @@ use jiff::Timestamp;
 use store::Store;
 use store::recording::NewEvent;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use error::{Error, Side};
 pub use gate::{Caller, Law, Refused, Wish};
@@ -158,6 +161,10 @@ pub(crate) struct House {
     pub(crate) upstream_pinned: Arc<russh::client::Config>,
     pub(crate) counts: live::Counts,
     pub(crate) registry: registry::Registry,
+    /// Cancelled when the house closes: every session is cut.
+    pub(crate) closing: CancellationToken,
+    /// Counts sessions that have not been closed.
+    pub(crate) open: TaskTracker,
     store: Store,
     clock: Clock,
     events: mpsc::Sender<NewEvent>,
@@ -238,6 +245,8 @@ impl Proxy {
             slots: listen::Slots::new(slots),
             counts: live::Counts::default(),
             registry: registry::Registry::new(store.clone()),
+            closing: CancellationToken::new(),
+            open: TaskTracker::new(),
             authorities,
             nodes,
             requests,
@@ -251,6 +260,15 @@ impl Proxy {
             audit_lost,
         };
         Self { house: Arc::new(house) }
+    }
+
+    /// Cuts every session, and waits until all are closed, at most `within`.
+    pub async fn close(&self, within: Duration) {
+        self.house.closing.cancel();
+        self.house.open.close();
+        if tokio::time::timeout(within, self.house.open.wait()).await.is_err() {
+            tracing::warn!(sessions = self.sessions(), "some sessions did not end in time");
+        }
     }
 
     /// How many sessions are open in this process.

@@ -126,7 +126,6 @@ impl House {
         std::fs::read_to_string(self.dir.path().join("daemon.log")).unwrap_or_default()
     }
 
-
     /// One of our commands, with an environment that holds nothing of the machine's own.
     pub(crate) fn program(&self, name: &str, user: &str) -> Command {
         let bin = Path::new(env!("CARGO_BIN_EXE_countersign")).with_file_name(name);

@@ -19,7 +19,10 @@ fn a_request_opens_ssh_and_its_end_closes_it() {
 
     // She asks; the command waits.
     let mut asking = house.program("tsh", "alice");
-    asking.args(["request", "new", "--roles=dba", "--reason=ticket #1234"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    asking
+        .args(["request", "new", "--roles=dba", "--reason=ticket #1234"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut asking = asking.spawn().unwrap();
     let mut lines = BufReader::new(asking.stdout.take().unwrap());
     let mut line = String::new();
@@ -52,7 +55,8 @@ fn a_request_opens_ssh_and_its_end_closes_it() {
 
     // What was done with it is on the request, and can be proven offline.
     // The client may be gone before the end of its session is written down.
-    let events = house.until("session.ended", &["audit", "ls", "--request", &request, "--format", "json"]);
+    let events =
+        house.until("session.ended", &["audit", "ls", "--request", &request, "--format", "json"]);
     for code in
         ["request.created", "request.reviewed", "session.started", "ssh.command", "session.ended"]
     {
@@ -111,4 +115,22 @@ fn a_restart_loses_nothing_and_needs_no_login() {
     house.start();
     run(house.ssh("dave").args(["db-box", "true"]), "").ok();
     house.tctl(&["audit", "verify"]).ok();
+}
+
+#[test]
+fn a_stopping_daemon_tells_its_sessions() {
+    let mut house = House::open();
+    house.people(&[("dave", "everything")]);
+    let _sshd = Sshd::start(&house, "db-box", "service=database");
+    let mut live = house.ssh("dave");
+    live.args(["db-box", "echo working; sleep 60"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut live = live.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(live.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "working\n");
+    assert_eq!(house.stop(), 0);
+    let mut said = String::new();
+    live.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("shutting down"), "{said}");
+    assert!(!live.wait().unwrap().success());
 }

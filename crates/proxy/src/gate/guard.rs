@@ -12,6 +12,9 @@ use crate::live::{Notice, Session};
 /// How often the clock is looked at while a session has an end or an idle limit. A clock that is set forward is
 /// noticed after so long.
 const TICK: Duration = Duration::from_secs(1);
+/// The least time between two looks at the policy. One change is acted on at once; of a storm of changes, which
+/// mostly concern others, a session looks at ten a second.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// How long before the end people are warned, the furthest first (the law, §6).
 const WARNINGS: [SignedDuration; 3] =
     [SignedDuration::from_mins(15), SignedDuration::from_mins(5), SignedDuration::from_mins(1)];
@@ -30,6 +33,10 @@ pub(crate) struct Cut {
 impl Cut {
     fn new(code: &'static str, line: impl Into<String>) -> Self {
         Self { code, line: line.into(), detail: "".into() }
+    }
+
+    fn closing() -> Self {
+        Self::new("shutdown", "The gateway is shutting down.")
     }
 
     fn withdrawn(refused: &Refused, ended: bool) -> Self {
@@ -54,6 +61,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
     let mut warned = usize::MAX;
     loop {
         policy.mark_unchanged();
+        let looked = tokio::time::Instant::now();
         let before = session.rights().until;
         match gate.admit(&session.caller, session.now()) {
             Ok(rights) => session.adopt(rights),
@@ -83,10 +91,12 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
             tokio::select! {
                 changed = policy.changed() => {
                     if changed.is_err() {
-                        return Cut::new("shutdown", "The gateway is shutting down.");
+                        return Cut::closing();
                     }
+                    tokio::time::sleep_until(looked + BETWEEN_LOOKS).await;
                     break;
                 }
+                () = session.house.closing.cancelled() => return Cut::closing(),
                 () = async { match wake { Some(wake) => tokio::time::sleep(wake).await, None => std::future::pending().await } } => {}
                 broken = session.recording.broken() => return Cut::new("recording_broken", broken.public()),
                 _ = lost.changed() => return Cut::new("audit_unavailable", "This session ends: it can no longer be written down."),
