@@ -8,6 +8,7 @@ use crate::user::{Invite, NewInvite, UserDocument};
 /// Lists users.
 pub const USER_LIST: Endpoint =
     Endpoint::get("/v1/users", "listUsers", "List users", Auth::Rule("user", Verb::List))
+        .query(super::PAGE)
         .pages::<UserDocument>();
 /// Creates a user, who cannot log in before an invite.
 pub const USER_CREATE: Endpoint =
@@ -47,6 +48,7 @@ pub const USER_INVITE: Endpoint = Endpoint::post(
 /// Lists tokens, without their secrets.
 pub const TOKEN_LIST: Endpoint =
     Endpoint::get("/v1/tokens", "listTokens", "List tokens", Auth::Rule("token", Verb::List))
+        .query(super::PAGE)
         .pages::<TokenDocument>();
 /// Creates a token.
 pub const TOKEN_CREATE: Endpoint = Endpoint::post(

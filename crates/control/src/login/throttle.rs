@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn tries_run_out_and_come_back() {
         let throttle = Throttle::new(RATE);
-        let mut take = |seconds| throttle.take("a", now() + SignedDuration::from_secs(seconds));
+        let take = |seconds| throttle.take("a", now() + SignedDuration::from_secs(seconds));
         assert_eq!(
             [take(0), take(0), take(0), take(1), take(2), take(2)],
             [true, true, false, false, true, false]

@@ -35,6 +35,27 @@ async fn a_user_is_made_read_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn users_come_in_pages_by_name() {
+    let house = House::open().await;
+    for name in ["alice", "bob", "carol@example.com"] {
+        house.person(name, &[]).await;
+    }
+    let mut names = Vec::new();
+    let mut path = "/v1/users?limit=2".to_owned();
+    loop {
+        let page = house.get(ADMIN, &path).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let items = page.body["items"].as_array().unwrap();
+        names.extend(items.iter().map(|it| it["metadata"]["name"].as_str().unwrap().to_owned()));
+        match page.body["next"].as_str() {
+            Some(next) => path = format!("/v1/users?limit=2&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["alice", "bob", "carol@example.com"]);
+}
+
+#[tokio::test]
 async fn every_wrong_field_is_named() {
     let house = House::open().await;
     let bad = json!({"kind": "user", "version": "v9", "metadata": {"name": "al ice"},
