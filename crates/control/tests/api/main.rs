@@ -16,6 +16,7 @@ mod followed;
 mod house;
 mod invites;
 mod login;
+mod powers;
 mod requests;
 mod stage;
 mod tokens;
