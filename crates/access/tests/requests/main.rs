@@ -10,6 +10,7 @@
 
 mod extending;
 mod filing;
+mod input;
 mod missing;
 mod oracle;
 mod properties;
