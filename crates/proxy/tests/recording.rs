@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "recording/crash.rs"]
+mod crash;
 #[path = "recording/desk.rs"]
 mod desk;
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use proxy::record::{Archive, Input, Keep, Ledger, Meta, Mode};
-use store::recording::{Following, NewEvent, RecordingKey, Shelf};
+use store::recording::{Following, NewEvent, RecordingKey, Shelf, unpack};
 
 /// What roles say unless they say otherwise.
 pub const KEEP: Keep = Keep { mode: Mode::Strict, input: Input::Counted };
@@ -22,7 +22,8 @@ pub struct Desk {
     pub shelf: Shelf,
     pub key: RecordingKey,
     pub book: Arc<Book>,
-    pub folder: tempfile::TempDir,
+    pub folder: PathBuf,
+    pub temporary: Option<tempfile::TempDir>,
 }
 
 #[derive(Default)]
@@ -65,12 +66,15 @@ pub fn started() -> Timestamp {
 impl Desk {
     pub async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let key = RecordingKey::generate();
-        let shelf =
-            Shelf::open_with(&folder.path().join("recordings"), key.recipient(), 0).unwrap();
+        let desk = Self::at(folder.path(), RecordingKey::generate()).await;
+        Self { temporary: Some(folder), ..desk }
+    }
+
+    pub async fn at(folder: &Path, key: RecordingKey) -> Self {
+        let shelf = Shelf::open_with(&folder.join("recordings"), key.recipient(), 0).unwrap();
         let book = Arc::new(Book::default());
         let archive = Archive::start(shelf.clone(), book.clone(), Arc::new(started)).await.unwrap();
-        Self { archive, shelf, key, book, folder }
+        Self { archive, shelf, key, book, folder: folder.to_owned(), temporary: None }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -102,7 +106,7 @@ impl Desk {
 
     /// Where the recordings of the day stand.
     pub fn day(&self) -> PathBuf {
-        self.folder.path().join("recordings").join(started().strftime("%Y-%m-%d").to_string())
+        self.folder.join("recordings").join(started().strftime("%Y-%m-%d").to_string())
     }
 
     /// The files of a recording, in order.
@@ -113,6 +117,17 @@ impl Desk {
         let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files
+    }
+
+    /// The lines of one part.
+    pub fn part(&self, number: usize) -> String {
+        let parts: Vec<PathBuf> = self
+            .files(1)
+            .into_iter()
+            .filter(|file| file.extension().is_some_and(|e| e == "age"))
+            .collect();
+        String::from_utf8(unpack(&std::fs::read(&parts[number]).unwrap(), &self.key).unwrap())
+            .unwrap()
     }
 
     /// Waits for a recording that nobody closes by hand.
