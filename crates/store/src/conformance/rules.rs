@@ -233,6 +233,19 @@ pub(super) async fn leases_end_without_a_write(bench: &dyn Bench) -> Held {
     )?;
     let late = kv.commit(Commit::new().put("/session/3", "x").lease(lease)).await;
     same(rule, late, Err(CommitError::LeaseEnded(lease)))?;
+    let many = limits::DELETED_KEYS / 200 + 1;
+    let lease = kv.lease(SignedDuration::from_secs(10)).await.map_err(broken(rule))?;
+    for n in 0..many {
+        let commit = (0..200).fold(Commit::new().lease(lease), |commit, k| {
+            commit.put(format!("/session/{n}/{k}"), "")
+        });
+        kv.commit(commit).await.map_err(broken(rule))?;
+    }
+    let mut watch = kv.watch(vec!["/session/".into()], kv.revision());
+    kv.end_lease(lease).await.map_err(broken(rule))?;
+    let gone = collect(&mut watch, kv.revision(), rule).await?;
+    same(rule, gone.iter().filter(|change| change.value.is_none()).count(), many * 200)?;
+    same(rule, kv.range(Range::prefix("/session/")).await.map(|page| page.entries), Ok(vec![]))?;
     kv.close().await;
     Ok(())
 }

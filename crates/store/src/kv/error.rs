@@ -71,9 +71,6 @@ pub enum InvalidInput {
     /// The lease is not longer than nothing, or too long.
     #[error("a lease must last between 1 ns and {max} s", max = limits::LEASE_SECONDS)]
     Lease,
-    /// The lease holds too many keys.
-    #[error("lease {0} would hold more than {max} keys", max = limits::LEASE_KEYS)]
-    LeaseKeys(LeaseId),
 }
 
 /// A commit did not happen.

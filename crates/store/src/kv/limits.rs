@@ -6,7 +6,7 @@ pub const KEY_BYTES: usize = 512;
 pub const VALUE_BYTES: usize = 1 << 20;
 /// Compares, puts and deletes in one commit.
 pub const COMMIT_OPERATIONS: usize = 256;
-/// Keys that one commit may remove by prefix.
+/// Keys that one commit may remove by prefix, and that one revision removes when a lease ends.
 pub const DELETED_KEYS: usize = 10_000;
 /// Events in one commit.
 pub const COMMIT_EVENTS: usize = 1024;
@@ -34,7 +34,5 @@ pub const RECENT_CHANGES: usize = 4096;
 pub const RECENT_BYTES: usize = 8 << 20;
 /// Revisions kept in the change log for watchers that come back.
 pub const LOG_REVISIONS: u64 = 20_000;
-/// Keys one lease may hold.
-pub const LEASE_KEYS: usize = 4096;
 /// The longest lease: 31 days in seconds.
 pub const LEASE_SECONDS: i64 = 31 * 86_400;

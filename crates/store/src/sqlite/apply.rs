@@ -46,7 +46,7 @@ impl<'a> Applying<'a> {
             }
         }
         if let Some(lease) = commit.lease {
-            lease::check_room(self.tx, lease, self.now)?;
+            lease::check_running(self.tx, lease, self.now)?;
         }
         self.check_deletes(commit)?;
         let next = Revision(self.revision.0 + 1);
@@ -80,18 +80,18 @@ impl<'a> Applying<'a> {
         Ok(next)
     }
 
-    /// Removes every key of these leases, and the leases: each lease is a revision of its own.
+    /// Removes every key of these leases, and the leases: each lease is a revision of its own, or several when it holds
+    /// more keys than one should have.
     pub(super) fn end_leases(&mut self, leases: &[LeaseId]) -> Result<bool, Fault> {
         let mut any = false;
         for lease in leases {
-            let keys = lease::keys(self.tx, *lease)?;
             any |= lease::remove(self.tx, *lease)?;
-            let mut changed = BTreeMap::new();
-            for key in keys {
-                self.delete(&key)?;
-                changed.insert(key.into(), None);
-            }
-            if !changed.is_empty() {
+            for keys in lease::keys(self.tx, *lease)?.chunks(limits::DELETED_KEYS) {
+                let mut changed = BTreeMap::new();
+                for key in keys {
+                    self.delete(key)?;
+                    changed.insert(key.as_str().into(), None);
+                }
                 self.revision = Revision(self.revision.0 + 1);
                 self.log(changed)?;
             }

@@ -69,8 +69,8 @@ pub(super) fn keys(tx: &Transaction<'_>, lease: LeaseId) -> Result<Vec<String>, 
     Ok(keys.collect::<Result<_, _>>()?)
 }
 
-/// Refuses to attach keys to a lease that is over, or that already holds as many as it may.
-pub(super) fn check_room(
+/// Refuses to attach keys to a lease that is over.
+pub(super) fn check_running(
     tx: &Transaction<'_>,
     lease: LeaseId,
     now: Timestamp,
@@ -83,14 +83,6 @@ pub(super) fn check_room(
         .map_err(Fault::from)?;
     if expires.is_none_or(|expires| expires <= micros(now)) {
         return Err(CommitError::LeaseEnded(lease));
-    }
-    let held: i64 = tx
-        .prepare_cached("SELECT count(*) FROM entry WHERE lease = ?1")
-        .and_then(|mut statement| statement.query_row([lease.0.cast_signed()], |row| row.get(0)))
-        .map_err(Fault::from)?;
-    if usize::try_from(held).unwrap_or(usize::MAX) > limits::LEASE_KEYS - limits::COMMIT_OPERATIONS
-    {
-        return Err(InvalidInput::LeaseKeys(lease).into());
     }
     Ok(())
 }
