@@ -63,6 +63,11 @@ impl Doors {
         }
     }
 
+    /// What is remembered of a name: strangers choose names, and choose them long.
+    fn name_key(&self, name: &str) -> String {
+        format!("{:016x}", self.random.hash_one(name))
+    }
+
     fn turn(&self, name: &str) -> Option<&Mutex<()>> {
         // STRIPES is not zero, and the hash modulo it fits.
         let at = self.random.hash_one(name) % u64::try_from(STRIPES).unwrap_or(1);
@@ -153,7 +158,7 @@ pub(crate) async fn enter<T>(
 ) -> Result<T, Failure> {
     let doors = control.doors();
     doors.knock(caller, control.now())?;
-    if !doors.names.take(&shown.user, control.now()) {
+    if !doors.names.take(&doors.name_key(&shown.user), control.now()) {
         return Err(Problem::too_many().into());
     }
     let _turn = match doors.turn(&shown.user) {

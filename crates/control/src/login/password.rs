@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use api::problem::Problem;
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
@@ -17,6 +18,8 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// How many hashes are computed at once: the memory that strangers can make us use.
 const AT_ONCE: usize = 4;
+/// How many more may wait for their turn; beyond, the answer is "not now" instead of a long wait.
+const WAITING: usize = 64;
 /// The shortest password, in characters.
 pub(crate) const MIN_CHARS: usize = 12;
 /// The longest password, in bytes.
@@ -25,13 +28,22 @@ pub(crate) const MAX_BYTES: usize = 1024;
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
+    places: Semaphore,
     /// The hash of no password, for names that have none: checking it costs what a real one costs.
     nobody: OnceLock<String>,
+    #[cfg(test)]
+    done: std::sync::atomic::AtomicUsize,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), nobody: OnceLock::new() }
+        Self {
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            places: Semaphore::new(AT_ONCE + WAITING),
+            nobody: OnceLock::new(),
+            #[cfg(test)]
+            done: std::sync::atomic::AtomicUsize::new(0),
+        }
     }
 
     /// The hash to store, in PHC form.
@@ -70,6 +82,12 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Failure> {
+        let _place = self
+            .places
+            .try_acquire()
+            .map_err(|_| Problem::unavailable("too many people log in at this moment"))?;
+        #[cfg(test)]
+        self.done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(Failure::internal)?;
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -137,6 +155,32 @@ mod tests {
         ] {
             assert!(!good(bad), "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn for_nobody_the_same_work_is_done_as_for_somebody() {
+        let passwords = Passwords::new();
+        let own = |text: &str| Zeroizing::new(text.to_owned());
+        let done = || passwords.done.load(std::sync::atomic::Ordering::Relaxed);
+        let stored = passwords.hash(own("correct horse battery")).await.unwrap();
+        passwords.check(own("x"), None).await.unwrap();
+        let before = done();
+        passwords.check(own("x"), None).await.unwrap();
+        let nobody = done() - before;
+        passwords.check(own("x"), Some(stored.clone())).await.unwrap();
+        assert_eq!((nobody, done() - before - nobody), (1, 1));
+        // The dummy costs what a real hash costs: the numbers stand in both.
+        let numbers = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
+        assert_eq!(numbers(&passwords.nobody().await.unwrap()), numbers(&stored));
+    }
+
+    #[tokio::test]
+    async fn a_crowd_is_told_to_come_back_and_does_not_wait() {
+        let passwords = Passwords::new();
+        let seats = passwords.places.acquire_many(u32::try_from(AT_ONCE + WAITING).unwrap());
+        let _all = seats.await.unwrap();
+        let refused = passwords.hash(Zeroizing::new("x".to_owned())).await.unwrap_err();
+        assert_eq!(refused.problem.status, 503);
     }
 
     #[tokio::test]
