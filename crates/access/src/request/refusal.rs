@@ -266,7 +266,7 @@ fn shown(typed: &str) -> String {
 
 fn list(roles: &[RoleName]) -> String {
     if roles.is_empty() {
-        return "nothing".to_owned();
+        return "none at all".to_owned();
     }
     roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
 //! Extensions: a new request that refers to the old one and moves its end.
 
-use crate::town::{Town, approve, at, cli, hours, wanting};
+use crate::town::{Town, approve, at, cli, hours, identity, wanting};
 use access::request::{Command, Draft, Refusal, Request, extensions};
 
 fn town() -> Town {
@@ -46,6 +46,23 @@ fn an_extension_moves_the_end_of_what_runs() {
     let grant = more.grant(at("11:30")).unwrap();
     assert_eq!((grant.start, grant.until), (at("10:40"), at("12:00")));
     assert!(more.grant(at("12:00")).is_none());
+}
+
+#[test]
+fn who_is_inside_stays_inside_when_the_end_moves() {
+    let mut town = town();
+    town.role("dba", "{allow: {node_labels: {'*': '*'}, logins: [root]}}");
+    let node = access::target::TargetId::node("db-box".parse().unwrap());
+    town.policy.put_target(access::target::Target::new(node, access::target::Labels::new()));
+    let ask = access::ask::Ask::ssh("db-box".parse().unwrap(), "root".parse().unwrap());
+    let first = running(&mut town);
+    let mut more = town.file("alice", extending(&first), at("10:00")).unwrap();
+    town.act(&mut more, &cli("bob"), approve(), at("10:10")).unwrap();
+    for now in ["10:59", "11:00", "11:59"] {
+        let permit = town.policy.decide(&identity("alice"), &ask, at(now)).unwrap();
+        assert_eq!(permit.until(), Some(at("12:00")), "{now}");
+    }
+    assert!(town.policy.decide(&identity("alice"), &ask, at("12:00")).is_err());
 }
 
 #[test]

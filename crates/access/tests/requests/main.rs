@@ -14,6 +14,7 @@ mod input;
 mod missing;
 mod oracle;
 mod properties;
+mod refusals;
 mod storing;
 mod story;
 mod town;

@@ -92,14 +92,17 @@ pub(crate) fn cli(who: &str) -> Actor {
 }
 
 pub(crate) fn through(who: &str, channel: Channel) -> Actor {
-    let identity = Identity {
+    Actor::user(&identity(who), channel)
+}
+
+pub(crate) fn identity(who: &str) -> Identity {
+    Identity {
         user: user(who),
         login: LoginId::from_bits(1),
         expires: Timestamp::MAX,
         mfa: true,
         device: true,
-    };
-    Actor::user(&identity, channel)
+    }
 }
 
 pub(crate) fn approve() -> Command {

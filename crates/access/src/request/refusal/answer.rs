@@ -124,7 +124,7 @@ impl Refusal {
                 Some("an administrator can give another user a role with `allow.review_requests`")
             }
             Self::NoRole | Self::NoRoleForLogin(_) | Self::NoRoleForPart(_) => {
-                Some("`tsh request search` shows what can be requested")
+                Some("`tsh ls` shows what you can reach, or request")
             }
             Self::NotApproved => Some("`tsh request cancel ID` takes a pending request back"),
             Self::NotExtendable(_)
@@ -132,7 +132,7 @@ impl Refusal {
             | Self::GrantEnded(_)
             | Self::TooLate(_) => Some("ask anew with `tsh request new`"),
             Self::NotRequestable { .. } | Self::NothingRequestable(_) | Self::NoSearchRoles(_) => {
-                Some("`tsh request search --roles` shows what can be requested")
+                Some("`tsh ls` shows what you can reach, or request")
             }
             Self::ReasonForAll | Self::ReasonForRole(_) => Some("say why, with `--reason=\"…\"`"),
             Self::Administrative { .. }
