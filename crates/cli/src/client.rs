@@ -137,32 +137,23 @@ impl Api {
         query: Query<'_>,
         most: usize,
     ) -> Result<Vec<T>, Error> {
-        self.list_at(&endpoint.at(values), query, most)
-    }
-
-    /// As [`Self::list`], by path.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn list_at<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: Query<'_>,
-        most: usize,
-    ) -> Result<Vec<T>, Error> {
+        let path = endpoint.at(values);
+        let paged = endpoint.query.iter().any(|parameter| parameter.name == "limit");
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let wanted = most.saturating_sub(items.len()).min(api::page::MAX_LIMIT);
             let mut query = query.to_vec();
-            query.push(("limit", wanted.to_string()));
+            if paged {
+                let wanted = most.saturating_sub(items.len()).clamp(1, api::page::MAX_LIMIT);
+                query.push(("limit", wanted.to_string()));
+            }
             query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let page: Page<T> = self.at(Method::Get, path, &query, None::<&()>)?;
+            let page: Page<T> = self.at(Method::Get, &path, &query, None::<&()>)?;
             let empty = page.items.is_empty();
             items.extend(page.items);
             items.truncate(most);
             match page.next {
-                Some(next) if !empty && items.len() < most => cursor = Some(next),
+                Some(next) if paged && !empty && items.len() < most => cursor = Some(next),
                 _ => return Ok(items),
             }
         }

@@ -82,7 +82,10 @@ impl Context {
                 output: rustix::termios::isatty(io::stdout()),
                 error: rustix::termios::isatty(io::stderr()),
                 columns: rustix::termios::tcgetwinsize(io::stderr())
-                    .map_or(80, |size| usize::from(size.ws_col.max(20))),
+                    .ok()
+                    .map(|size| usize::from(size.ws_col))
+                    .filter(|columns| *columns >= 20)
+                    .unwrap_or(80),
             },
             input: Box::new(io::BufReader::new(io::stdin())),
             environment: Box::new(environment),

@@ -53,10 +53,10 @@ impl Error {
         self
     }
 
-    /// Adds a line which names the next command, if the program ends with `exit`.
+    /// Adds a line which names the next command, if the program ends with `exit` and nobody named one yet.
     #[must_use]
     pub fn hint_on(self, exit: Exit, hint: impl Into<String>) -> Self {
-        if self.exit == exit { self.hint(hint) } else { self }
+        if self.exit == exit && self.hints.is_empty() { self.hint(hint) } else { self }
     }
 
     /// Adds what caused it; shown after the sentence.

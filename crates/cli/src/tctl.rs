@@ -152,8 +152,8 @@ fn way(cx: &Context, socket: Option<PathBuf>, proxy: Option<String>) -> Result<W
     if let Some(proxy) = proxy {
         return match profile {
             Some(profile) if profile.proxy == proxy => Ok(Way::Login),
-            _ => Err(Error::not_logged_in(format!("you are not logged in to `{proxy}`"))
-                .hint(format!("tsh login --proxy {proxy}"))),
+            _ => Err(Error::new(Exit::NotLoggedIn, format!("you are not logged in to `{proxy}`"))
+                .hint(format!("log in with: tsh login --proxy {proxy} --user NAME"))),
         };
     }
     let named = cx.env("COUNTERSIGN_DATA_DIR").map(|dir| PathBuf::from(dir).join("admin.sock"));

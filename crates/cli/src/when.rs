@@ -37,7 +37,7 @@ pub fn exact(time: Timestamp) -> String {
 pub fn relative(time: Timestamp, now: Timestamp) -> String {
     let distance = time.duration_since(now);
     // To the nearest minute where seconds are not shown: a day that began just now is a day.
-    let distance = match distance.abs() >= SignedDuration::from_hours(1) {
+    let distance = match distance.abs() >= SignedDuration::from_mins(10) {
         true => distance.round(jiff::Unit::Minute).unwrap_or(distance),
         false => distance,
     };

@@ -180,7 +180,7 @@ fn a_broken_stream_of_events_is_resumed_where_it_broke() {
     assert_eq!(exit, Exit::Done, "{err}");
     expect![[r#"
         Seeking request approval...
-        Approved by bob: go ahead. bc8ca931-fec9-4b15 ends 2019-11-07 20:38 UTC (in 59m 30s)
+        Approved by bob: go ahead. bc8ca931-fec9-4b15 ends 2019-11-07 20:38 UTC (in 1h)
     "#]]
     .assert_eq(&out);
     expect![[r#"

@@ -55,9 +55,12 @@ pub async fn refusal(response: reqwest::Response) -> Error {
 #[must_use]
 pub fn explained(problem: &Problem) -> Error {
     let mut sentence = problem.detail.clone();
-    for field in &problem.errors {
+    // A single wrong field is often the sentence already.
+    for field in
+        problem.errors.iter().map(ToString::to_string).filter(|field| *field != problem.detail)
+    {
         sentence.push_str("\n  ");
-        sentence.push_str(&crate::output::one_line(&field.to_string()));
+        sentence.push_str(&crate::output::one_line(&field));
     }
     let mut error = Error::new(exit(problem.status, &problem.code), sentence);
     if let Some(hint) = &problem.hint {

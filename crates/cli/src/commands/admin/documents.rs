@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::process::Command as Process;
 
 use api::document::{Document, Kind, MAX_TEXT, Written, parse};
-use api::endpoints::Method;
+use api::endpoints::documents::{LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST};
+use api::endpoints::users::{TOKEN_LIST, USER_LIST};
+use api::endpoints::{Endpoint, Method};
 use api::problem::FieldProblem;
 use serde::Serialize;
 use serde_json::Value;
@@ -117,7 +119,7 @@ pub fn get(cx: &mut Context, args: GetArgs) -> Result<Exit, Error> {
             }
         }
         None => {
-            let documents: Vec<Value> = api.list_at(kind.path(), &[], MOST)?;
+            let documents: Vec<Value> = api.list(listing(kind), &[], &[], MOST)?;
             match cx.format {
                 Format::Text => table(&mut cx.out, &documents)?,
                 Format::Json => cx.show(&documents, |_| Ok(()))?,
@@ -272,6 +274,18 @@ pub(super) fn remove(cx: &mut Context, kind: Kind, name: &str) -> Result<Exit, E
 
 fn fetch(api: &Api, kind: Kind, name: &str) -> Result<Value, Error> {
     api.at::<(), Value>(Method::Get, &one(kind, name), &[], None)
+}
+
+/// The endpoint that lists a kind.
+fn listing(kind: Kind) -> &'static Endpoint {
+    match kind {
+        Kind::AccessMonitoringRule => &RULE_LIST,
+        Kind::Lock => &LOCK_LIST,
+        Kind::Node => &NODE_LIST,
+        Kind::Role => &ROLE_LIST,
+        Kind::Token => &TOKEN_LIST,
+        Kind::User => &USER_LIST,
+    }
 }
 
 /// The path of one document, its name encoded.

@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
-use api::endpoints::requests::LIST;
-use api::request::{RequestState, RequestView};
+use api::endpoints::requests::{CAPABILITIES, LIST};
+use api::request::{Capabilities, RequestState, RequestView};
 use jiff::{SignedDuration, Timestamp};
 
 use super::find::ALL_STATES;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Output, one_line};
 use crate::table::{Column, Table};
 use crate::when;
 
@@ -52,14 +52,19 @@ pub struct ListArgs {
     limit: usize,
 }
 
-/// Search all requests, closed ones too
+/// Search all requests, closed ones too; or the roles you could ask for
 ///
 ///     tsh request search "ticket #1234"
+///     tsh request search --roles
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct SearchArgs {
     /// What to look for in reason, user, role, resource or id
-    text: String,
+    #[arg(required_unless_present = "roles")]
+    text: Option<String>,
+    /// List the roles you could ask for
+    #[arg(long, conflicts_with = "text")]
+    roles: bool,
     /// How many at most
     #[arg(long, default_value_t = LIMIT, value_name = "N")]
     limit: usize,
@@ -122,15 +127,48 @@ pub fn run(cx: &mut Context, args: ListArgs) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// Searches requests of every state.
+/// Searches requests of every state, or lists what can be asked for.
 ///
 /// # Errors
 /// As [`run`].
 pub fn search(cx: &mut Context, args: SearchArgs) -> Result<Exit, Error> {
-    run(
-        cx,
-        ListArgs { all: true, search: Some(args.text), limit: args.limit, ..ListArgs::default() },
-    )
+    if args.roles {
+        return requestable(cx);
+    }
+    run(cx, ListArgs { all: true, search: args.text, limit: args.limit, ..ListArgs::default() })
+}
+
+fn requestable(cx: &mut Context) -> Result<Exit, Error> {
+    let able: Capabilities = cx.api()?.read(&CAPABILITIES, &[], &[])?;
+    cx.show(&able, |out| roles(out, &able))?;
+    if let Some(prompt) = able.reason_prompt.filter(|prompt| !prompt.is_empty()) {
+        writeln!(cx.err, "hint: as a reason, say: {}", one_line(&prompt))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn roles(out: &mut Output, able: &Capabilities) -> io::Result<()> {
+    let mut table =
+        Table::new(&[Column::new("Role"), Column::new("At Most"), Column::new("Reason")]);
+    for role in &able.requestable_roles {
+        let longest = role.max_duration.map_or(String::new(), |longest| longest.to_string());
+        let reason =
+            if role.reason_required || able.reason_required { "required" } else { "optional" };
+        table.row([&role.role, &longest, reason]);
+    }
+    if table.is_empty() {
+        writeln!(out, "There is no role you could ask for.")?;
+    } else {
+        table.write(out)?;
+    }
+    if !able.search_as_roles.is_empty() {
+        writeln!(
+            out,
+            "\nResources can be asked for as: {}",
+            one_line(&able.search_as_roles.join(", "))
+        )?;
+    }
+    Ok(())
 }
 
 /// The table of the story. Its widths are part of the product: they grow only with their content.
