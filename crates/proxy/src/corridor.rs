@@ -72,7 +72,7 @@ pub(crate) async fn serve<D: Door>(house: &Arc<House>, mut door: D) -> Result<()
         && let Some(wish) = refused.wish.clone()
         && let Some(reason) = door.offer(&mut guest, refused).await?
     {
-        admitted = hold::ask_and_wait(house, &mut door, &mut guest, &caller, wish, reason).await?;
+        admitted = hold::ask_and_wait(house, &mut door, &mut guest, &caller, *wish, reason).await?;
     }
     let entered = admitted.and_then(|rights| {
         let counted = house.counts.enter(&caller.identity.user, rights.max_connections);

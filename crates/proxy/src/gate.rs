@@ -74,7 +74,7 @@ pub struct Refused {
     /// What is told after `Access denied`: sentences and hints, a line each.
     pub lines: Vec<String>,
     /// What would open the door, if there is something that can be asked for.
-    pub wish: Option<Wish>,
+    pub wish: Option<Box<Wish>>,
     /// For the log only.
     pub detail: Box<str>,
 }

@@ -51,10 +51,14 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.bind(address)?;
         socket.listen(BACKLOG.unsigned_abs())
     };
-    made().map_err(|e| match e.kind() {
-        io::ErrorKind::AddrInUse => BindError::InUse(address),
-        io::ErrorKind::PermissionDenied => BindError::Forbidden(address),
-        _ => BindError::Other(address, e),
+    made().map_err(|e| {
+        if e.kind() == io::ErrorKind::AddrInUse {
+            BindError::InUse(address)
+        } else if e.kind() == io::ErrorKind::PermissionDenied {
+            BindError::Forbidden(address)
+        } else {
+            BindError::Other(address, e)
+        }
     })
 }
 

@@ -120,19 +120,22 @@ impl Refused {
     }
 }
 
-fn wished(next: &NextStep) -> Option<Wish> {
+fn wished(next: &NextStep) -> Option<Box<Wish>> {
     let approvers = next.approvers().iter().map(ToString::to_string).collect();
     match next {
         NextStep::Device | NextStep::Login | NextStep::Mfa => None,
-        NextStep::RequestResource { resource, login, .. } => Some(Wish {
+        NextStep::RequestResource { resource, login, .. } => Some(Box::new(Wish {
             roles: Vec::new(),
             resources: vec![resource.clone()],
             login: login.clone(),
             approvers,
-        }),
-        NextStep::RequestRoles { roles, .. } => {
-            Some(Wish { roles: roles.clone(), resources: Vec::new(), login: None, approvers })
-        }
+        })),
+        NextStep::RequestRoles { roles, .. } => Some(Box::new(Wish {
+            roles: roles.clone(),
+            resources: Vec::new(),
+            login: None,
+            approvers,
+        })),
     }
 }
 

@@ -155,6 +155,7 @@ where
     A: From<(ChannelId, ChannelMsg)> + Send + Sync + 'static,
     B: From<(ChannelId, ChannelMsg)> + Send + Sync + 'static,
 {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "russh's enum may grow")]
     async fn deliver(&mut self, message: ChannelMsg) -> Result<Flow, Broken> {
         match message {
             ChannelMsg::Data { data } => self.data(data).await?,

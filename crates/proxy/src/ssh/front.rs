@@ -183,7 +183,6 @@ impl server::Handler for Front {
                 let text = String::from_utf8_lossy(bytes.get(..MAX_REASON).unwrap_or(&bytes))
                     .trim()
                     .to_owned();
-                drop(response);
                 let (verdict, answer) = oneshot::channel();
                 Ok(self.step(Step::Answered { text, verdict }, answer).await)
             }

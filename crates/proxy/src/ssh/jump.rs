@@ -51,6 +51,7 @@ struct Inwards<'a> {
 }
 
 impl Sink for Inwards<'_> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "russh's enum may grow")]
     async fn deliver(&mut self, message: ChannelMsg) -> Result<Flow, Broken> {
         match message {
             ChannelMsg::Data { data } => {

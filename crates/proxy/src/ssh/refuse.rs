@@ -29,6 +29,7 @@ pub(super) async fn refuse_channel(mut channel: Channel<server::Msg>, text: &str
 }
 
 /// Answers requests until a program is asked for; whether there is a terminal. `None` when the client left.
+#[expect(clippy::wildcard_enum_match_arm, reason = "russh's enum may grow")]
 async fn wait_for_program(channel: &mut Channel<server::Msg>) -> Option<bool> {
     let mut terminal = false;
     loop {

@@ -83,13 +83,15 @@ async fn greet(link: &Arc<Link>, node: &Node, wire: Wire) -> Result<Target, Erro
         HostTrust::Authority => Arc::clone(&house.upstream),
         HostTrust::Keys(_) => Arc::clone(&house.upstream_pinned),
     };
-    let mut handle =
-        client::connect_stream(config, wire, back).await.map_err(|source| match source {
-            russh::Error::UnknownKey | russh::Error::NoCommonAlgo { .. } => {
-                Error::Imposter(target.clone())
-            }
-            source => Error::Target { target: target.clone(), source },
-        })?;
+    let connected = client::connect_stream(config, wire, back).await;
+    let mut handle = connected.map_err(|source| {
+        // Our own check says `UnknownKey`; a host without a certificate has no algorithm that we take.
+        if matches!(source, russh::Error::UnknownKey | russh::Error::NoCommonAlgo { .. }) {
+            Error::Imposter(target.clone())
+        } else {
+            Error::Target { target: target.clone(), source }
+        }
+    })?;
     let done = log_in(link, node, &mut handle).await?;
     match done {
         AuthResult::Success => Ok(Target(Arc::new(handle))),
@@ -108,10 +110,9 @@ async fn log_in(link: &Link, node: &Node, handle: &mut Handle<Back>) -> Result<A
             handle.authenticate_openssh_cert(login, Arc::new(key), certificate).await
         }
         NodeLogin::Key(key) => {
-            let hash = match key.algorithm() {
-                Algorithm::Rsa { .. } => Some(keys::HashAlg::Sha512),
-                _ => None,
-            };
+            // RFC 8332: SHA-1 signatures are refused by every current sshd.
+            let rsa = matches!(key.algorithm(), Algorithm::Rsa { .. });
+            let hash = rsa.then_some(keys::HashAlg::Sha512);
             handle
                 .authenticate_publickey(login, PrivateKeyWithHashAlg::new(Arc::clone(key), hash))
                 .await

@@ -130,6 +130,7 @@ async fn what_the_role_does_not_allow_is_refused_and_written_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_is_forwarded_only_when_allowed() {
     let stand = Stand::open().await;
+    stand.put_role("dba", json!({"forward_agent": true})).await;
     let dave = stand.client("dave", &["dba"]).await;
     let socket = dave.home.join("agent");
     let mut agent = Command::new("ssh-agent");

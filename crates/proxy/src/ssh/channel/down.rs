@@ -59,6 +59,7 @@ impl<'a> Down<'a> {
 }
 
 impl Sink for Down<'_> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "russh's enum may grow")]
     async fn deliver(&mut self, message: ChannelMsg) -> Result<Flow, Broken> {
         match message {
             ChannelMsg::Data { data } => self.data(data).await?,

@@ -169,6 +169,7 @@ impl<'a> Up<'a> {
 }
 
 impl Sink for Up<'_> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "russh's enum may grow")]
     async fn deliver(&mut self, message: ChannelMsg) -> Result<Flow, Broken> {
         self.link.session.heard();
         match message {
