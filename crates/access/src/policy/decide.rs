@@ -69,22 +69,25 @@ impl Policy {
         self.settle(identity, ask, None, now)
     }
 
-    /// Decides again about a live session, whenever the policy has changed or `permit.until()` has come.
-    /// A certificate that has run out since ends the session only where a role says so.
+    /// Decides again about a session that is running: whenever the policy has changed, and when
+    /// `permit.until()` has come. A certificate that has run out since ends the session only where a role
+    /// says so; a lock on the session does.
     ///
     /// # Errors
     /// The [`Denial`] that ends the session.
     pub fn renew(
         &self,
-        permit: &Permit,
+        identity: &Identity,
+        ask: &Ask,
         session: Option<SessionId>,
         now: Timestamp,
     ) -> Result<Permit, Denial> {
-        let renewed = self.settle(&permit.identity, &permit.ask, session, now)?;
-        if renewed.options.disconnect_expired_cert && now >= permit.identity.expires {
+        let renewed = self.settle(identity, ask, session, now)?;
+        if renewed.options.disconnect_expired_cert && now >= identity.expires {
+            let sentence = "your login has run out";
             return Err(Denial::new(
                 DenialCode::LoginRequired,
-                "your login has run out",
+                sentence,
                 "disconnect_expired_cert",
             ));
         }

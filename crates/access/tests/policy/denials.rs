@@ -113,7 +113,10 @@ fn a_certificate_that_has_run_out_opens_nothing_new() {
     let later = identity.expires;
     let denial = world.policy.decide(&identity, &ask("root@lab"), later).unwrap_err();
     assert_eq!((denial.code(), denial.next()), (DenialCode::LoginRequired, Some(&NextStep::Login)));
-    assert!(world.policy.renew(&permit, None, later).is_ok(), "what runs may run on");
+    assert!(
+        world.policy.renew(permit.identity(), permit.ask(), None, later).is_ok(),
+        "what runs may run on"
+    );
     identity.expires = world.after(1);
     assert!(world.policy.decide(&identity, &ask("root@lab"), world.now).is_ok());
 }
@@ -125,7 +128,10 @@ fn a_role_may_end_sessions_with_the_certificate() {
     world.user("dave", &["strict"]);
     let permit = world.ssh("dave", "root@lab").unwrap();
     assert_eq!(permit.until(), Some(identity("dave").expires));
-    let denial = world.policy.renew(&permit, None, identity("dave").expires).unwrap_err();
+    let denial = world
+        .policy
+        .renew(permit.identity(), permit.ask(), None, identity("dave").expires)
+        .unwrap_err();
     assert_eq!(denial.code(), DenialCode::LoginRequired);
 }
 
@@ -140,7 +146,7 @@ fn a_disabled_or_removed_user_gets_in_nowhere() {
     assert_eq!(world.ssh("dave", "root@lab").unwrap_err().code(), DenialCode::AccountClosed);
     world.policy.remove_user(&"dave".parse().unwrap());
     assert_eq!(world.ssh("dave", "root@lab").unwrap_err().code(), DenialCode::AccountClosed);
-    assert!(world.policy.renew(&permit, None, world.now).is_err());
+    assert!(world.policy.renew(permit.identity(), permit.ask(), None, world.now).is_err());
 }
 
 #[test]

@@ -11,8 +11,11 @@ fn a_grant_opens_now_and_ends_by_itself() {
     assert_eq!(permit.requests(), [id]);
     assert_eq!(permit.until(), Some(world.after(2)));
     let just_before = world.after(2).checked_sub(jiff::SignedDuration::from_nanos(1)).unwrap();
-    assert!(world.policy.renew(&permit, None, just_before).is_ok());
-    assert!(world.policy.renew(&permit, None, world.after(2)).is_err(), "the end is not inside");
+    assert!(world.policy.renew(permit.identity(), permit.ask(), None, just_before).is_ok());
+    assert!(
+        world.policy.renew(permit.identity(), permit.ask(), None, world.after(2)).is_err(),
+        "the end is not inside"
+    );
 }
 
 #[test]
@@ -22,7 +25,7 @@ fn revoked_is_revoked() {
     let permit = world.ssh("alice", "root@db-box").unwrap();
     world.revoke(id);
     assert!(world.ssh("alice", "root@db-box").is_err());
-    assert!(world.policy.renew(&permit, None, world.now).is_err());
+    assert!(world.policy.renew(permit.identity(), permit.ask(), None, world.now).is_err());
 }
 
 #[test]
@@ -40,7 +43,7 @@ fn grants_stack_and_the_last_to_end_counts() {
     let second = world.grant(2, "alice", &["dba"], &[], 3);
     let permit = world.ssh("alice", "root@db-box").unwrap();
     assert_eq!((permit.requests(), permit.until()), (&[first, second][..], Some(world.after(3))));
-    assert!(world.policy.renew(&permit, None, world.after(2)).is_ok());
+    assert!(world.policy.renew(permit.identity(), permit.ask(), None, world.after(2)).is_ok());
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn a_lock_on_each_thing_stops_it_and_says_so() {
         let denial = world.ssh("dave", "root@lab").unwrap_err();
         assert_eq!(denial.code(), DenialCode::Locked, "{target}");
         assert_eq!(denial.sentence(), format!("lock targeting {target} is in force: see INC-7"));
-        assert!(world.policy.renew(&permit, None, world.now).is_err());
+        assert!(world.policy.renew(permit.identity(), permit.ask(), None, world.now).is_err());
     }
 }
 
@@ -55,9 +55,17 @@ fn a_lock_stops_nothing_else() {
     );
     let permit = world.ssh("dave", "root@lab").unwrap();
     assert!(world.ssh("alice", "alice@lab").is_ok());
-    assert!(world.policy.renew(&permit, Some(SessionId::from_bits(4)), world.now).is_ok());
     assert!(
-        world.policy.renew(&permit, Some(SessionId::from_bits(5)), world.now).is_err(),
+        world
+            .policy
+            .renew(permit.identity(), permit.ask(), Some(SessionId::from_bits(4)), world.now)
+            .is_ok()
+    );
+    assert!(
+        world
+            .policy
+            .renew(permit.identity(), permit.ask(), Some(SessionId::from_bits(5)), world.now)
+            .is_err(),
         "a session alone"
     );
 }

@@ -41,6 +41,21 @@ prop_compose! {
     }
 }
 
+#[test]
+fn what_no_role_says_is_safe() {
+    let silent = [RoleOptions::default()];
+    let session = merge::session(silent.iter());
+    assert_eq!(session.record, RecordMode::Strict);
+    assert!(!session.forward_agent && !session.x11_forwarding);
+    assert_eq!(session.create_host_user, CreateHostUser::Off);
+    assert_eq!(merge::session_ttl(silent.iter()), SignedDuration::from_hours(12));
+    let long = RoleOptions {
+        max_session_ttl: Some(SignedDuration::from_hours(100)),
+        ..RoleOptions::default()
+    };
+    assert_eq!(merge::session_ttl([long].iter()), SignedDuration::from_hours(30));
+}
+
 /// `None` is no limit.
 fn at_most<T: Ord>(limit: Option<T>, before: Option<T>) -> bool {
     match (limit, before) {

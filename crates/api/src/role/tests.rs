@@ -1,3 +1,5 @@
+//! Role documents: round trips, problems, warnings.
+
 use super::*;
 use expect_test::{Expect, expect};
 

@@ -63,7 +63,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
         policy.mark_unchanged();
         let looked = tokio::time::Instant::now();
         let before = session.rights().until;
-        match gate.admit(&session.caller, session.now()) {
+        match gate.still(&session.caller, session.id, session.now()) {
             Ok(rights) => session.adopt(rights),
             Err(refused) => {
                 let ended = before.is_some_and(|until| session.now() >= until);
@@ -104,7 +104,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
         }
         if rights.until.is_some_and(|until| session.now() >= until)
             && gate
-                .admit(&session.caller, session.now())
+                .still(&session.caller, session.id, session.now())
                 .is_ok_and(|again| again.until == rights.until)
         {
             // A permit that claims to go on after its own end.

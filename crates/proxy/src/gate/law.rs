@@ -5,6 +5,7 @@ use std::sync::Arc;
 use access::ask::Ask;
 use access::denial::{Denial, DenialCode, NextStep};
 use access::identity::Identity;
+use access::name::SessionId;
 use access::permit::Permit;
 use jiff::Timestamp;
 use store::Revision;
@@ -22,6 +23,19 @@ pub trait Law: std::fmt::Debug + Send + Sync {
     /// The denial.
     fn decide(&self, identity: &Identity, ask: &Ask, now: Timestamp) -> Result<Permit, Denial>;
 
+    /// [`access::policy::Policy::renew`]: the same about a session that is running. Its certificate may have
+    /// run out since; it may have been locked itself.
+    ///
+    /// # Errors
+    /// The denial.
+    fn renew(
+        &self,
+        identity: &Identity,
+        ask: &Ask,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Permit, Denial>;
+
     /// Says when the policy has changed.
     fn changed(&self) -> watch::Receiver<Revision>;
 }
@@ -29,6 +43,16 @@ pub trait Law: std::fmt::Debug + Send + Sync {
 impl Law for store::PolicyHandle {
     fn decide(&self, identity: &Identity, ask: &Ask, now: Timestamp) -> Result<Permit, Denial> {
         self.read(|policy| policy.decide(identity, ask, now))
+    }
+
+    fn renew(
+        &self,
+        identity: &Identity,
+        ask: &Ask,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Permit, Denial> {
+        self.read(|policy| policy.renew(identity, ask, Some(session), now))
     }
 
     fn changed(&self) -> watch::Receiver<Revision> {
@@ -54,6 +78,20 @@ impl Gate {
     pub(crate) fn admit(&self, caller: &Caller, now: Timestamp) -> Result<Rights, Refused> {
         let ask = Ask::ssh(caller.target.clone(), caller.login.clone());
         match self.0.decide(&caller.identity, &ask, now) {
+            Ok(permit) => Ok(rights(&permit)),
+            Err(denial) => Err(Refused::denied(&denial)),
+        }
+    }
+
+    /// Whether the running session `session` of `caller` may go on at `now`, and on what terms.
+    pub(crate) fn still(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<Rights, Refused> {
+        let ask = Ask::ssh(caller.target.clone(), caller.login.clone());
+        match self.0.renew(&caller.identity, &ask, session, now) {
             Ok(permit) => Ok(rights(&permit)),
             Err(denial) => Err(Refused::denied(&denial)),
         }
