@@ -15,7 +15,7 @@ use store::requests::Filter;
 
 /// How often the store is asked to complete one page: it looks at a bounded number of requests each
 /// time. A page may so be short, with a cursor to go on from.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 5;
 
 /// A page of the requests the caller may see, newest first.
 pub(super) async fn list(

@@ -16,6 +16,7 @@ mod followed;
 mod house;
 mod invites;
 mod login;
+mod many;
 mod powers;
 mod requests;
 mod stage;
