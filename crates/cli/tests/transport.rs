@@ -60,7 +60,7 @@ fn another_authority_is_refused_loudly_and_hears_nothing() {
     }
     assert_eq!(texts[0], texts[1]);
     expect![[r#"
-        error: `HOST:PORT` IS NOT THE SERVER YOU TRUSTED: its authority is not the one that was agreed to at login. Someone may be reading along. Nothing was sent
+        error: `HOST:PORT` IS NOT THE SERVER YOU TRUSTED: its authority is not the one that was agreed to. Someone may be reading along. Nothing was sent
         hint: ask an administrator for the pin (`tctl status` shows it)
         hint: then log in again: tsh login --proxy HOST:PORT --pin sha256:…
     "#]].assert_eq(&texts[0]);

@@ -156,7 +156,7 @@ fn distrust(place: &str, tls: &rustls::Error) -> Error {
     if let rustls::Error::InvalidCertificate(reason) = tls {
         if untrusted(reason) {
             return Error::network(format!(
-                "`{place}` IS NOT THE SERVER YOU TRUSTED: its authority is not the one that was agreed to at login. \
+                "`{place}` IS NOT THE SERVER YOU TRUSTED: its authority is not the one that was agreed to. \
                  Someone may be reading along. Nothing was sent"
             ))
             .hint("ask an administrator for the pin (`tctl status` shows it)")
