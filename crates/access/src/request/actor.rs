@@ -239,7 +239,8 @@ pub enum Command {
 /// How a request is to begin.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Opening {
-    /// Decided already: refused, whoever asks.
+    /// Decided at once: never one's own. For another it needs `update` too, and the caller gives the
+    /// [`Command::Override`] next; forgotten, the request waits for reviews.
     Decided(Decision),
     /// Waiting for reviews.
     #[default]

@@ -104,7 +104,7 @@ fn requester<'a>(policy: &'a Policy, actor: &Actor, draft: &Draft) -> Result<&'a
     match (draft.opening, own) {
         (Opening::Pending, _) => {}
         (Opening::Decided(_), Some(_)) => return Err(Refusal::OwnDecided),
-        (Opening::Decided(_), None) => return Err(Refusal::FiledDecided),
+        (Opening::Decided(_), None) => administrative(policy, actor, Verb::Update)?,
     }
     let name =
         own.or(draft.user.as_ref()).ok_or_else(|| Refusal::Caller(actor.author().to_string()))?;

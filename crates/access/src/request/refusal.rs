@@ -211,9 +211,6 @@ pub enum Refusal {
     /// One's own request, decided already.
     #[error("cannot create access request for self in non-pending state")]
     OwnDecided,
-    /// A request that would begin decided.
-    #[error("a request begins pending: file it, then decide it")]
-    FiledDecided,
     /// A role subset with a denial.
     #[error(
         "cannot override roles when setting state DENIED: only an approval can name fewer roles"

@@ -16,7 +16,7 @@ impl Refusal {
             Self::DurationNotPositive | Self::DurationTooLong => "invalid_duration",
             Self::ExtendedIsOver(_) => "extended_is_over",
             Self::ExtensionAsksMore(_) => "extension_asks_more",
-            Self::FiledDecided | Self::OwnDecided => "filed_decided",
+            Self::OwnDecided => "filed_decided",
             Self::GrantEnded(_) => "grant_ended",
             Self::InvalidKind { .. } => "invalid_kind",
             Self::ListGrantsLess(_) => "list_grants_less",
@@ -92,7 +92,6 @@ impl Refusal {
             | Self::DurationNotPositive
             | Self::DurationTooLong
             | Self::ExtensionAsksMore(_)
-            | Self::FiledDecided
             | Self::ListGrantsLess(_)
             | Self::Nothing
             | Self::PendingTtl
@@ -119,7 +118,6 @@ impl Refusal {
             Self::DurationNotPositive | Self::DurationTooLong => {
                 Some("give a duration like 45m, 8h or 3d")
             }
-            Self::FiledDecided => Some("file it, then `tctl request approve ID`"),
             Self::NeverEnough { .. } | Self::NobodyCouldApprove { .. } => {
                 Some("an administrator can give another user a role with `allow.review_requests`")
             }

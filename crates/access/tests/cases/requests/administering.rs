@@ -143,7 +143,21 @@ fn create(world: &mut World, case: &Value) -> Result<Request, No> {
         },
         ..Draft::default()
     };
-    Ok(world.file(&user(case), draft)?)
+    let (for_whom, opening) = (draft.user.clone(), draft.opening);
+    if let Some(other) = for_whom.filter(|name| world.policy.user(name).is_none()) {
+        // Whoever it is for could ask for it.
+        let way = json!({"allow": {"request": {"roles": draft.roles}}});
+        world.role("way-in", &way).map_err(No::Words)?;
+        world.user(other.as_str(), &["way-in"], &Value::Null);
+    }
+    let mut request = world.file(&user(case), draft)?;
+    if let Opening::Decided(decision) = opening {
+        let (reason, roles) = (String::new(), None);
+        let over =
+            Command::Override { decision, reason, roles, assume_start: None, duration: None };
+        world.decide(&mut request, &actor(case), over)?;
+    }
+    Ok(request)
 }
 
 fn review(world: &mut World, case: &Value) -> Result<Request, No> {

@@ -3,7 +3,7 @@
 use super::world::{STAND_BY, World, duration, known, refused, same, text, texts};
 use access::{
     promotion::AccessList,
-    request::{Command, Draft, Request},
+    request::{Command, Draft, Refusal, Request},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -99,7 +99,7 @@ fn start(world: &World, text: &str) -> Timestamp {
 pub(crate) fn moved_start(case: &Value) -> Result<(), String> {
     known(case, &["id", "title", "note", "thresholds", "request", "steps", "expect"])?;
     known(&case["request"], &["assume_start", "access"])?;
-    known(&case["expect"], &["state", "assume_start"])?;
+    known(&case["expect"], &["state", "assume_start", "error"])?;
     let mut world = World::where_u_may_ask(&case["thresholds"]);
     world.role("dba", &Value::Null)?;
     let asked = &case["request"];
@@ -109,18 +109,36 @@ pub(crate) fn moved_start(case: &Value) -> Result<(), String> {
         duration: asked["access"].as_str().map(duration),
         ..Draft::default()
     };
-    let mut request = world.file("u", draft).map_err(|refusal| refusal.sentence())?;
-    for (number, step) in case["steps"].as_array().into_iter().flatten().enumerate() {
-        known(step, &["approve"])?;
-        known(&step["approve"], &["assume_start"])?;
+    let outcome = moved(&mut world, draft, &case["steps"]);
+    let request = match (outcome, case["expect"]["error"].as_str()) {
+        (Ok(request), None) => request,
+        (Ok(request), Some(error)) => {
+            return Err(format!("is {:?}, must be refused: {error}", request.state()));
+        }
+        (Err(refusal), Some(error)) => return refused(&refusal, error),
+        (Err(refusal), None) => return Err(refusal.sentence()),
+    };
+    if let Some(state) = case["expect"]["state"].as_str() {
+        same("state", request.status(world.now).as_str(), state)?;
+    }
+    let begins = request.approval().map(|approval| approval.start);
+    match case["expect"]["assume_start"].as_str() {
+        Some(text) => same("start", begins, Some(start(&world, text))),
+        None => Ok(()),
+    }
+}
+
+fn moved(world: &mut World, draft: Draft, steps: &Value) -> Result<Request, Refusal> {
+    let mut request = world.file("u", draft)?;
+    for (number, step) in steps.as_array().into_iter().flatten().enumerate() {
+        known(step, &["approve"]).unwrap();
+        known(&step["approve"], &["assume_start"]).unwrap();
         let by = format!("reviewer-{number}");
         world.user(&by, &[STAND_BY], &Value::Null);
-        let assume_start = step["approve"]["assume_start"].as_str().map(|text| start(&world, text));
+        let assume_start = step["approve"]["assume_start"].as_str().map(|text| start(world, text));
         let approve = Command::Approve { reason: String::new(), assume_start, duration: None };
         let actor = world.actor(&by);
-        world.decide(&mut request, &actor, approve).map_err(|refusal| refusal.sentence())?;
+        world.decide(&mut request, &actor, approve)?;
     }
-    same("state", request.status(world.now).as_str(), &text(&case["expect"]["state"]))?;
-    let begins = request.approval().map(|approval| approval.start);
-    same("start", begins, case["expect"]["assume_start"].as_str().map(|text| start(&world, text)))
+    Ok(request)
 }
