@@ -91,7 +91,9 @@ async fn a_removed_and_remade_user_does_not_bring_old_certificates_back() {
     assert_eq!(house.get(caller, "/v1/status").await.code(), "unauthenticated");
     let ask = Ask::ssh("db-box".parse().unwrap(), "root".parse().unwrap());
     let now = house.control.now();
-    assert!(house.store.policy().read(|policy| policy.decide(&identity, &ask, now)).is_err());
+    let denial =
+        house.store.policy().read(|policy| policy.decide(&identity, &ask, now).unwrap_err());
+    assert_eq!(denial.code().as_str(), "locked");
     let login = try_login(&house, "alice", PASSWORD, &phone.code(&house)).await;
     assert_eq!(login.code(), "login.refused");
 }
