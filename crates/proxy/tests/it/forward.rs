@@ -1,7 +1,6 @@
 //! Forwards: allowed and refused by the role, written down, and harmless when they stall.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -172,56 +171,4 @@ async fn the_agent_is_forwarded_only_when_allowed() {
     let out =
         with_agent(vec!["-A", "-o", "IdentityAgent=SSH_AUTH_SOCK", "db-box", "ssh-add -l"]).await;
     assert_eq!(out.status.code(), Some(2), "no agent there: {}", text(&out.stdout));
-}
-
-/// The freeze that a stalled channel used to cause (a reader that never reads, over a shared connection).
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stalled_forward_holds_up_nobody_else_and_stays_small() {
-    let stand = Stand::open().await;
-    let dave = stand.client("dave", &["dba"]).await;
-    // A sink on the target's side that accepts and never reads.
-    let sink = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let sink_port = sink.local_addr().unwrap().port();
-    let local = free_port();
-    let control = format!("ControlPath={}", dave.home.join("mux").display());
-    let l = format!("{local}:127.0.0.1:{sink_port}");
-    let _master = staying(&dave, &["-M", "-o", &control, "-L", &l]).await;
-    let mut stalled = TcpStream::connect(("127.0.0.1", local)).await.unwrap();
-    let (_never_read, _) = tokio::time::timeout(PATIENCE, sink.accept()).await.unwrap().unwrap();
-    let before = resident();
-    let chunk = vec![b's'; 1 << 20];
-    let mut sent = 0usize;
-    // Writes until nothing moves any more: every buffer on the way is full.
-    while let Ok(written) =
-        tokio::time::timeout(Duration::from_secs(2), stalled.write(&chunk)).await
-    {
-        sent += written.unwrap();
-        assert!(sent < 200 << 20, "nothing holds the sender back");
-    }
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 8 << 20, "grew by {grown} bytes for {sent} that were sent");
-    for _ in 0..5 {
-        let args = ["-o", &control, "-o", "ControlMaster=no", "db-box", "echo moves"];
-        let out = tokio::time::timeout(Duration::from_secs(20), dave.ssh(&args)).await;
-        let out = out.expect("a second program hangs behind the stalled forward");
-        assert_eq!(text(&out.stdout), "moves\n", "{}", text(&out.stderr));
-    }
-    // And the other way: a program whose output nobody reads.
-    let mut flood = dave.command("ssh");
-    flood.args(["-o", &control, "-o", "ControlMaster=no", "db-box", "head -c 100000000 /dev/zero"]);
-    let _unread = flood.spawn().unwrap();
-    let args = ["-o", &control, "-o", "ControlMaster=no", "db-box", "echo still"];
-    let out = tokio::time::timeout(Duration::from_secs(20), dave.ssh(&args)).await;
-    assert_eq!(text(&out.expect("hangs behind unread output").stdout), "still\n");
-    // When the sink goes, its channel ends, whoever waited for window.
-    drop(_never_read);
-    let mut rest = Vec::new();
-    let ended = tokio::time::timeout(PATIENCE, stalled.read_to_end(&mut rest)).await;
-    assert!(ended.is_ok(), "the forward outlives its sink");
-}
-
-/// This process's resident memory, in bytes: the proxy runs in it.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }

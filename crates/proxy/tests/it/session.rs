@@ -255,35 +255,3 @@ async fn a_connection_without_a_program_stays_until_it_is_ended() {
     assert_eq!(&word, b"ping");
     assert!(ssh.try_wait().unwrap().is_none());
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn idle_sessions_are_small() {
-    let stand = Stand::open().await;
-    let dave = stand.client("dave", &["dba"]).await;
-    let resident = || {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
-    };
-    let open = |count: usize| {
-        let dave = &dave;
-        async move {
-            let mut all = Vec::new();
-            for _ in 0..count {
-                let mut ssh = dave.command("ssh");
-                let mut ssh =
-                    ssh.args(["db-box", "echo up; cat"]).stdin(Stdio::piped()).spawn().unwrap();
-                let mut line = String::new();
-                let mut out = BufReader::new(ssh.stdout.take().unwrap());
-                tokio::time::timeout(PATIENCE, out.read_line(&mut line)).await.unwrap().unwrap();
-                all.push((ssh, out));
-            }
-            all
-        }
-    };
-    let _warm = open(5).await;
-    let before = resident();
-    let _idle = open(20).await;
-    let each = resident().saturating_sub(before) / 20;
-    // Unoptimised code has bigger futures; the release build is measured by the bench.
-    assert!(each < 200 * 1024, "{each} bytes for each idle session");
-}
