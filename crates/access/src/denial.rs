@@ -102,11 +102,11 @@ impl NextStep {
             Self::RequestResource { resource, login, .. } => {
                 let login =
                     login.as_ref().map(|login| format!(" --login={login}")).unwrap_or_default();
-                format!("tsh request new --resource={resource}{login} --reason=\"…\"")
+                format!("tsh request new --resource={resource}{login} --reason=\"...\"")
             }
             Self::RequestRoles { roles, .. } => {
                 let roles: Vec<_> = roles.iter().map(RoleName::as_str).collect();
-                format!("tsh request new --roles={} --reason=\"…\"", roles.join(","))
+                format!("tsh request new --roles={} --reason=\"...\"", roles.join(","))
             }
         }
     }

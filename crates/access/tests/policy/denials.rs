@@ -23,7 +23,7 @@ fn a_denial_says_which_role_to_ask_for_and_who_could_approve() {
         "root@db-box",
         expect![[r#"
             no_access: no access to `root@db-box`; it can be requested
-            next: tsh request new --roles=dba --reason="…"
+            next: tsh request new --roles=dba --reason="..."
             approvers: carol
             log: no role allows it
         "#]],
@@ -38,7 +38,7 @@ fn a_denial_says_which_resource_to_ask_for_where_no_role_may_be() {
         "root@web-1",
         expect![[r#"
             no_access: no access to `root@web-1`; it can be requested
-            next: tsh request new --resource=/main/node/web-1 --login=root --reason="…"
+            next: tsh request new --resource=/main/node/web-1 --login=root --reason="..."
             approvers: carol
             log: no role allows it
         "#]],

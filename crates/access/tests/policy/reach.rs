@@ -33,10 +33,10 @@ fn everyone_sees_what_they_can_reach_or_ask_for() {
         .collect();
     expect![[r#"
         alice:
-        db/orders  (*: tsh request new --roles=dba --reason="…")
-        node/db-box  (root: tsh request new --roles=dba --reason="…")
+        db/orders  (*: tsh request new --roles=dba --reason="...")
+        node/db-box  (root: tsh request new --roles=dba --reason="...")
         node/lab  alice  dev
-        node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="…")
+        node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="...")
         bob:
         db/orders  * until 2026-03-02T13:00:00Z
         node/lab  bob  dev
@@ -47,8 +47,8 @@ fn everyone_sees_what_they_can_reach_or_ask_for() {
         node/lab  admin  root
         node/web-1  admin  root
         eve:
-        db/orders  (*: tsh request new --roles=dba --reason="…")
-        node/db-box  (root: tsh request new --roles=dba --reason="…")
+        db/orders  (*: tsh request new --roles=dba --reason="...")
+        node/db-box  (root: tsh request new --roles=dba --reason="...")
         node/lab  dev  eve
         node/web-1  root until 2026-03-02T13:00:00Z
         nobody:
