@@ -54,7 +54,7 @@ pub enum Action {
 /// What a Kubernetes call touches.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KubeCall {
-    /// The kind as role documents write it: `pod` up to role version 7, `pods` from 8.
+    /// The kind, as the API's paths (`pods`) or older role documents (`pod`) write it.
     pub kind: Box<str>,
     /// The API group, empty for the core group.
     pub api_group: Box<str>,

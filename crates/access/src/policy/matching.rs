@@ -75,9 +75,10 @@ impl Matter<'_> {
                     || listed(&deny.db_names, name.as_deref())
             }
             Action::Desktop { login } => listed(&deny.windows_desktop_logins, Some(login.as_str())),
-            Action::Kube { resource, .. } => {
-                resource.as_ref().is_some_and(|call| self.covers(deny, call))
-            }
+            Action::Kube { resource, .. } => resource.as_ref().is_some_and(|call| {
+                let traits = &self.user.traits;
+                deny.kubernetes_resources.iter().any(|resource| resource.takes_in(call, traits))
+            }),
             Action::Ssh { login } => listed(&deny.logins, Some(login.as_str())),
         }
     }

@@ -4,6 +4,7 @@ use super::{Policy, decide::Carried, extent::Extent, held::Held};
 use crate::{
     ask::Action,
     denial::NextStep,
+    lock::Subject,
     name::{ClusterName, Login, RequestId, RoleName, UserName},
     request::{Asker, Manner},
     resource::ResourceId,
@@ -54,6 +55,9 @@ impl Policy {
     pub fn reach(&self, user: &UserName, now: Timestamp) -> Vec<Reach> {
         let Some(user) = self.user(user).filter(|user| !user.disabled) else { return Vec::new() };
         let held = self.held(user, now);
+        if self.is_locked_out(&held, now) {
+            return Vec::new();
+        }
         let asker = Asker::new(self, user);
         let wanted = Wanted {
             roles: self.roles().filter(|role| asker.may_ask(role.name(), Manner::Role)).collect(),
@@ -132,6 +136,13 @@ impl Policy {
         };
         !held.roles().any(|role| role.deny.clusters.denies(labels, user))
             && held.roles().any(allowed)
+    }
+
+    /// Whether a lock stops the user wherever they go.
+    fn is_locked_out(&self, held: &Held<'_>, now: Timestamp) -> bool {
+        let names = held.names();
+        let subject = Subject { user: Some(&held.user.name), roles: &names, ..Subject::default() };
+        self.lock_on(&subject, now).is_some()
     }
 
     /// The accounts on a host that `user` may log in to now, sorted.

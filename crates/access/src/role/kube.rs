@@ -1,6 +1,6 @@
 //! `kubernetes_resources`: which objects of a cluster a role is about.
 
-use crate::{ask::KubeCall, identity::Traits, template::Patterns};
+use crate::{ask::KubeCall, identity::Traits, resource::kube_plural, template::Patterns};
 
 /// One checked entry.
 #[derive(Clone, Debug)]
@@ -20,11 +20,17 @@ pub struct KubeResource {
 }
 
 impl KubeResource {
-    /// Whether the entry covers the call.
+    /// Whether the entry, under `allow`, covers the call.
     #[must_use]
     pub fn covers(&self, call: &KubeCall, traits: &Traits) -> bool {
-        self.verb(&call.verb)
-            && (self.itself(call, traits) || self.inside(call, traits) || self.seen(call, traits))
+        self.takes_in(call, traits) || self.verb(&call.verb) && self.seen(call, traits)
+    }
+
+    /// Whether the entry, under `deny`, forbids the call. Who may not touch something in a namespace may
+    /// still look at the namespace.
+    #[must_use]
+    pub fn takes_in(&self, call: &KubeCall, traits: &Traits) -> bool {
+        self.verb(&call.verb) && (self.itself(call, traits) || self.inside(call, traits))
     }
 
     fn verb(&self, verb: &str) -> bool {
@@ -42,19 +48,22 @@ impl KubeResource {
             (Some(own), Some(asked)) => own.matches(asked, traits),
             (None, Some(_)) => false,
         };
-        (*self.kind == *"*" || self.kind == call.kind) && group && namespace && named(&self.name)
+        (*self.kind == *"*" || kube_plural(&self.kind) == kube_plural(&call.kind))
+            && group
+            && namespace
+            && named(&self.name)
     }
 
     /// A rule on a namespace covers what is inside it.
     fn inside(&self, call: &KubeCall, traits: &Traits) -> bool {
         self.covers_inside
-            && *self.kind == *"namespace"
+            && kube_plural(&self.kind) == "namespaces"
             && call.namespace.as_ref().is_some_and(|namespace| self.name.matches(namespace, traits))
     }
 
     /// Whoever may touch something in a namespace may look at the namespace.
     fn seen(&self, call: &KubeCall, traits: &Traits) -> bool {
-        matches!(&*call.kind, "namespace" | "namespaces")
+        kube_plural(&call.kind) == "namespaces"
             && matches!(&*call.verb, "get" | "list" | "watch")
             && self
                 .namespace

@@ -12,6 +12,7 @@
 mod denials;
 mod documents;
 mod grants;
+mod kube;
 mod locks;
 mod matrix;
 mod options;

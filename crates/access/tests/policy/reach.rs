@@ -1,6 +1,7 @@
 //! What `tsh ls` shows: what is open, what could be asked for, and nothing else.
 
 use super::world::World;
+use access::lock::LockTarget;
 use expect_test::expect;
 
 fn seen(world: &World, user: &str) -> String {
@@ -72,4 +73,13 @@ fn what_is_shown_as_open_is_open() {
             }
         }
     }
+}
+
+#[test]
+fn whoever_is_locked_sees_nothing() {
+    let mut world = World::new();
+    let target = LockTarget { user: Some("dave".parse().unwrap()), ..LockTarget::default() };
+    world.lock("l", target, None);
+    assert!(world.policy.reach(&"dave".parse().unwrap(), world.now).is_empty());
+    assert!(!world.policy.reach(&"alice".parse().unwrap(), world.now).is_empty());
 }
