@@ -18,7 +18,7 @@ use russh::keys::ssh_key::{
 };
 
 use super::{alice, hours, key, now, upstream};
-use crate::{Allowed, Authorities, UpstreamPlan, ssh::keys::Certificate};
+use crate::{Allowed, Authorities, Authority, Step, UpstreamPlan, ssh::keys::Certificate};
 
 /// OpenSSH looks at the machine's clock, so these tests must too.
 fn today() -> Timestamp {
@@ -109,6 +109,24 @@ fn sshd_takes_our_upstream_certificate_and_logs_whose_session_it_is() {
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.stdout, b"in\n", "{log}");
     assert!(log.contains("ID countersign user=alice session=0123abcd-4567-89ab"), "{log}");
+}
+
+#[test]
+fn sshd_takes_both_generations_while_a_rotation_is_under_way() {
+    let house = Authorities::generate("demo", today()).unwrap();
+    let sign = |house: &Authorities, target: &Target| {
+        house.sign_upstream_ssh(&target.plan(), key(7).public_key(), today()).unwrap()
+    };
+    house.adopt(house.rotated(Authority::User, Step::Begin, today()).unwrap());
+    let target = Target::trusting(&house, &house.trusted_user_ca_keys().unwrap());
+    let old = sign(&house, &target);
+    house.adopt(house.rotated(Authority::User, Step::Switch, today()).unwrap());
+    let new = sign(&house, &target);
+    assert_ne!(old.signature_key(), new.signature_key());
+    assert!(target.lets_in(&old) && target.lets_in(&new));
+    house.adopt(house.rotated(Authority::User, Step::Finish, today()).unwrap());
+    let after = Target::trusting(&house, &house.trusted_user_ca_keys().unwrap());
+    assert!(!after.lets_in(&old) && after.lets_in(&new));
 }
 
 #[test]
