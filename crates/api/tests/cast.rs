@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::cast::escape::Painting;
 use api::cast::{Event, Reader, What};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -188,6 +189,26 @@ fn write(
 }
 
 proptest! {
+    /// What is left out must not bring its neighbours together into something new.
+    #[test]
+    fn what_may_be_painted_is_the_same_when_it_is_filtered_again(
+        text in "[\x1b\x07\x18\u{9b}\u{9c}\u{9d}\\[\\]()\\\\;?>P_0-9a-z]{0,40}",
+        cut in 0..40_usize,
+    ) {
+        let painted = |text: &[&str]| {
+            let (mut painting, mut shown) = (Painting::default(), String::new());
+            text.iter().for_each(|text| painting.filter(text, &mut shown));
+            shown
+        };
+        let once = painted(&[&text]);
+        prop_assert_eq!(&painted(&[&once]), &once);
+        let cut = (cut.min(text.len())..=text.len()).find(|cut| text.is_char_boundary(*cut)).unwrap();
+        prop_assert_eq!(&painted(&[&text[..cut], &text[cut..]]), &once);
+        for forbidden in ["\x1b]", "\x1bP", "\x1b_", "\u{9d}", "\x07"] {
+            prop_assert!(!once.contains(forbidden), "{:?}", once);
+        }
+    }
+
     #[test]
     fn what_is_written_is_read(events in prop::collection::vec((0..100_000_u64, 0..4_u32, written()), 0..30)) {
         let mut file = HEADER.as_bytes().to_vec();

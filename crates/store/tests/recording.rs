@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -198,4 +199,32 @@ fn nobody_else_can_read_what_is_kept() {
         Shelf::open(&dir, room.key.recipient()),
         Err(ShelfError::Readable { mode: 0o755, .. })
     ));
+}
+
+#[test]
+fn an_operator_with_the_key_needs_only_age_and_zstd() {
+    let room = Room::new();
+    let shelf = room.shelf();
+    let mut spool = shelf.create(&meta(1)).unwrap();
+    put(&mut spool, &shelf, 0, "header\none\n");
+    put(&mut spool, &shelf, 10, "two\n");
+    let key = room.folder.path().join("key");
+    fs::write(&key, store::recording::expose(&room.key.to_secret())).unwrap();
+    let script = "command -v age zstd >/dev/null || exit 42; for p in \"$1\"/*/*/*.age; do age -d -i \"$2\" \"$p\"; done | zstd -dq";
+    let opened = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(room.folder.path().join("recordings"))
+        .arg(&key)
+        .output()
+        .unwrap();
+    if opened.status.code() == Some(42) {
+        eprintln!("age or zstd is not installed: not tried");
+        return;
+    }
+    assert_eq!(
+        String::from_utf8_lossy(&opened.stdout),
+        "header\none\ntwo\n",
+        "{}",
+        String::from_utf8_lossy(&opened.stderr)
+    );
 }

@@ -184,8 +184,7 @@ impl Painting {
                 if matches!(
                     whole,
                     "\x1b7" | "\x1b8" | "\x1bD" | "\x1bE" | "\x1bH" | "\x1bM" | "\x1bc"
-                ) || whole.starts_with("\x1b(")
-                    || whole.starts_with("\x1b)")
+                ) || is_character_set(whole)
                 {
                     into.push_str(whole);
                 }
@@ -193,6 +192,14 @@ impl Painting {
             Piece::String(_) => {}
         });
     }
+}
+
+/// `ESC ( B` and the like, whole: a beginning alone would swallow what comes after it.
+fn is_character_set(whole: &str) -> bool {
+    let last = whole.strip_prefix("\x1b(").or_else(|| whole.strip_prefix("\x1b)"));
+    last.is_some_and(|last| {
+        last.len() == 1 && last.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// Cursor movement, erasing, inserting, scrolling, colours and modes of the screen. Left out: reports (`c n x`, which

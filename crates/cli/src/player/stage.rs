@@ -66,11 +66,7 @@ impl Stage {
             return Ok(());
         }
         let status: String = status.chars().take(usize::from(size.ws_col)).collect();
-        write!(
-            self.screen,
-            "\x1b7\x1b[r\x1b[{};1H\x1b[0;7m{status}\x1b[0m\x1b[K\x1b8",
-            size.ws_row
-        )?;
+        write!(self.screen, "\x1b7\x1b[{};1H\x1b[0;7m{status}\x1b[0m\x1b[K\x1b8", size.ws_row)?;
         self.screen.flush()
     }
 }

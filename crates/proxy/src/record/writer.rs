@@ -13,8 +13,8 @@ use super::clerk::Done;
 use super::queue::{Close, Inbox, Message, Open, Waited, What};
 use super::sitting::Sitting;
 
-/// Messages taken at once.
-const BATCH: usize = 256;
+/// Messages taken at once, before their room in the queue is given back.
+const BATCH: usize = 64;
 /// A batch of more bytes than this is bulk: the thread then waits [`LINGER`] for more instead of being woken by
 /// every packet.
 const BULK: usize = 256 << 10;
