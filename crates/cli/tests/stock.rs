@@ -149,3 +149,45 @@ fn without_descriptor_passing_bytes_are_carried_both_ways() {
     assert_eq!(server.join().unwrap(), ["countersign/1 ssh web-1\n", "question\n", ""]);
     assert_eq!((answer.stdout.as_slice(), answer.status.success()), (&b"answer"[..], true));
 }
+
+/// The words with which `tsh` starts the stock programs: here a script that prints them.
+#[test]
+fn tsh_ssh_becomes_the_stock_ssh() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(dir.path(), "127.0.0.1:1");
+    let bin = dir.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    for name in ["ssh", "scp"] {
+        let path = bin.join(name);
+        std::fs::write(&path, "#!/bin/sh\nshift 2\nwhile [ \"$1\" = -o ]; do shift 2; done\nprintf '[%s]' \"$@\"\nexit 7\n").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+    }
+    for (words, given) in [
+        (&["ssh", "root@db-box", "echo a b", "c"][..], "[-l][root][--][db-box][echo a b][c]"),
+        (&["ssh", "-l", "root", "new-box"], "[-l][root][--][new-box]"),
+        (&["ssh", "db-box", "ls", "-l"], "[--][db-box][ls][-l]"),
+        (&["ssh", "db-box", "--", "-L", "80:x:80", "-N"], "[-L][80:x:80][-N][--][db-box]"),
+        (&["scp", "-r", "a", "db-box:/b"], "[-r][a][db-box:/b]"),
+    ] {
+        let told = Command::new(env!("CARGO_BIN_EXE_tsh"))
+            .args(words)
+            .env("TSH_HOME", home.path())
+            .env("PATH", format!("{}:/bin:/usr/bin", bin.display()))
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&told.stdout),
+            given,
+            "{words:?}: {}",
+            String::from_utf8_lossy(&told.stderr)
+        );
+        assert_eq!(told.status.code(), Some(7), "the exit code is that of the program");
+    }
+    let told = Command::new(env!("CARGO_BIN_EXE_tsh"))
+        .args(["ssh", "--", "-oProxyCommand=evil"])
+        .env("TSH_HOME", home.path())
+        .output()
+        .unwrap();
+    assert_eq!(told.status.code(), Some(2), "no target can be an option");
+}

@@ -62,3 +62,75 @@ fn check(entered: &Entered) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{Keys, pem};
+    use crate::trust::Pin;
+    use api::login::LoginAnswer;
+    use russh::keys::ssh_key::certificate::{Builder, CertType};
+    use russh::keys::{Algorithm, PrivateKey, PublicKey};
+
+    /// An answer as an honest server gives it.
+    fn entered() -> Entered {
+        let keys = Keys::generate("alice").unwrap();
+        let authority = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519).unwrap();
+        let key = PublicKey::from_openssh(&keys.ssh_public).unwrap();
+        let mut builder =
+            Builder::new_with_random_nonce(&mut rand::rng(), key.key_data().clone(), 0, 1).unwrap();
+        builder.cert_type(CertType::User).unwrap().valid_principal("alice").unwrap();
+        let certificate = builder.sign(&authority).unwrap().to_openssh().unwrap();
+        let answer = LoginAnswer {
+            user: "alice".into(),
+            login: "x".into(),
+            cluster: "example".into(),
+            ssh_certificate: certificate,
+            tls_certificate: pem("CERTIFICATE", b"der"),
+            tls_authorities: pem("CERTIFICATE", b"der"),
+            host_authorities: vec![authority.public_key().to_openssh().unwrap()],
+            expires: "2019-11-07T19:38:00Z".parse().unwrap(),
+        };
+        Entered { address: "gw:3080".into(), pin: Pin::nothing(), keys, answer }
+    }
+
+    #[test]
+    fn an_honest_answer_is_kept_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(&dir.path().join("tsh"));
+        let profile = keep(&home, &entered()).unwrap();
+        assert_eq!(Profile::load(&home).unwrap(), Some(profile));
+        let known = home.read(KNOWN_HOSTS).unwrap().unwrap();
+        assert!(
+            known.starts_with("@cert-authority * ssh-ed25519 ") && known.lines().count() == 1,
+            "{known}"
+        );
+        assert!(
+            home.read_secret(TLS_KEY).unwrap().unwrap().starts_with("-----BEGIN PRIVATE KEY-----")
+        );
+    }
+
+    #[test]
+    fn no_answer_can_add_a_line_to_a_file_that_ssh_reads() {
+        let spoil: [(&str, fn(&mut LoginAnswer)); 7] = [
+            ("host authority", |answer| answer.host_authorities[0] += "\n* ssh-ed25519 AAAA"),
+            ("host authority", |answer| answer.host_authorities.push("evil".into())),
+            ("host authority", |answer| answer.host_authorities.clear()),
+            ("cluster name", |answer| answer.cluster = "x\n  ProxyCommand evil".into()),
+            ("SSH certificate", |answer| answer.ssh_certificate = "ssh-ed25519 AAAA".into()),
+            ("TLS certificate", |answer| answer.tls_certificate.clear()),
+            ("certificate for this key", |answer| {
+                answer.ssh_certificate = self::entered().answer.ssh_certificate
+            }),
+        ];
+        for (what, spoil) in spoil {
+            let dir = tempfile::tempdir().unwrap();
+            let home = Home::at(&dir.path().join("tsh"));
+            let mut entered = entered();
+            spoil(&mut entered.answer);
+            let error = keep(&home, &entered).unwrap_err();
+            assert!(error.to_string().contains(&format!("holds no {what}")), "{error}");
+            assert!(!home.path().exists(), "{what}: nothing is half kept");
+        }
+    }
+}
