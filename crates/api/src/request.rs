@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+/// The header by which our own clients say which they are: `cli` or `web`. It is written down with what
+/// they do and decides nothing.
+pub const CHANNEL_HEADER: &str = "countersign-channel";
+
 /// A request, with all that belongs to it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct RequestView {

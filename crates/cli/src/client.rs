@@ -238,7 +238,7 @@ impl Api {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut call = self.http.request(method, url);
+        let mut call = self.http.request(method, url).header(api::request::CHANNEL_HEADER, "cli");
         if let Some(body) = body {
             call = call.json(body);
         }

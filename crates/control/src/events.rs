@@ -119,7 +119,7 @@ impl Follower {
 
     async fn next(&mut self) -> Option<Event> {
         if std::mem::take(&mut self.ahead) {
-            return Some(self.reset());
+            return self.reset().await;
         }
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -137,28 +137,38 @@ impl Follower {
                     self.seen = batch.revision;
                     self.take(&batch.changes)?;
                 }
-                Ok(Err(WatchError::Compacted(_))) => return Some(self.reset()),
+                Ok(Err(WatchError::Compacted(_))) => return self.reset().await,
                 Ok(Err(WatchError::Fault(_))) => return None,
             }
         }
     }
 
-    /// Tells the client to list again, and goes on from now.
-    fn reset(&mut self) -> Event {
+    /// Tells the client to list again, and goes on from now. Whoever follows one thing is told how it is.
+    async fn reset(&mut self) -> Option<Event> {
         self.seen = self.control.store().revision();
         let prefixes: Vec<&str> = self.prefixes.iter().map(String::as_str).collect();
         self.watch = self.control.store().watch(&prefixes, self.seen);
-        Event::default().event("reset").id(self.seen.to_string()).data("{}")
+        if let [only] = self.prefixes.as_slice()
+            && let Some(entry) = self.control.store().load(only.clone()).await.ok()?
+        {
+            let now =
+                kv::Change { revision: entry.revision, key: entry.key, value: Some(entry.value) };
+            self.take(&[now])?;
+        }
+        Some(Event::default().event("reset").id(self.seen.to_string()).data("{}"))
     }
 
     fn take(&mut self, changes: &[kv::Change]) -> Option<()> {
         let eyes = Eyes::of(&self.control, &self.caller).ok()?;
-        for change in changes {
+        let mut rest = changes.iter().peekable();
+        while let Some(change) = rest.next() {
             let Some(shown) = self.shown(&eyes, change) else { continue };
             let Ok(data) = serde_json::to_string(&shown) else { continue };
-            self.ready.push_back(
-                Event::default().event("change").id(change.revision.to_string()).data(data),
-            );
+            // Of several changes in one commit only the last carries its revision: whoever comes back from
+            // between them reads them again rather than never.
+            let whole = rest.peek().is_none_or(|next| next.revision != change.revision);
+            let id = if whole { change.revision.0 } else { change.revision.0.saturating_sub(1) };
+            self.ready.push_back(Event::default().event("change").id(id.to_string()).data(data));
         }
         Some(())
     }

@@ -8,7 +8,9 @@ use access::request::{Channel, Command};
 use api::endpoints::requests as table;
 use api::page::Page;
 use api::problem::Problem;
-use api::request::{Capabilities, Closing, NewRequest, NewReview, Override, RequestView};
+use api::request::{
+    CHANNEL_HEADER, Capabilities, Closing, NewRequest, NewReview, Override, RequestView,
+};
 use api::session::SessionView;
 use axum::{
     Json,
@@ -31,11 +33,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .on(&table::CAPABILITIES, capabilities)
 }
 
-/// The header by which our own command line says that it is one. It is written down and decides nothing.
-const CHANNEL: &str = "countersign-channel";
-
 fn channel(headers: &HeaderMap) -> Channel {
-    match headers.get(CHANNEL).map(axum::http::HeaderValue::as_bytes) {
+    match headers.get(CHANNEL_HEADER).map(axum::http::HeaderValue::as_bytes) {
         Some(b"cli") => Channel::Cli,
         Some(b"web") => Channel::Web,
         Some(_) | None => Channel::Api,

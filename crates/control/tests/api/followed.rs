@@ -107,6 +107,12 @@ async fn an_id_from_elsewhere_begins_anew_and_says_so() {
     assert_eq!((id, name.as_str()), (house.store.revision().0, "reset"));
     let asked = house.asked("alice").await;
     assert_eq!(stream.next().await.2["name"], asked.to_string());
+    // Whoever waits for one request is told how it is, so that she cannot wait for what has happened.
+    house.review(house.user("bob"), asked, "approve").await;
+    let path = format!("/v1/requests/{asked}/events");
+    let mut one = Stream::open(&house, house.user("alice"), &path, Some(u64::MAX / 2)).await;
+    assert_eq!(one.next().await.1, "reset");
+    assert_eq!(one.next().await.2["request"]["state"], "approved");
     let bad = Request::get("/v1/events").header("last-event-id", "x").body(Body::empty()).unwrap();
     assert_eq!(house.send(house.user("alice"), bad).await.status, 400);
 }
