@@ -32,7 +32,7 @@ fn database_of(name: &str, value: &Value) -> Target {
     let mut labels = value.as_object().unwrap().clone();
     let protocol = labels.remove("protocol").map(|protocol| protocol.as_str().unwrap().into());
     let dynamic = labels.remove("dynamic").unwrap_or(json!({}));
-    let fixed = labels.remove("static").unwrap_or_else(|| Value::Object(labels));
+    let fixed = labels.remove("static").unwrap_or(Value::Object(labels));
     let id = TargetId { kind: TargetKind::Db, name: name.parse().unwrap() };
     let mut target = Target::new(id, labels_of(&fixed)).with_dynamic(labels_of(&dynamic));
     target.protocol = protocol;
