@@ -1,3 +1,5 @@
+//! Documents, read: what comes out, and where what is wrong stands.
+
 use super::{parse, typed};
 use crate::node::NodeDocument;
 use expect_test::expect;

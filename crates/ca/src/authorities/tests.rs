@@ -1,3 +1,5 @@
+//! Authorities: what they sign holds, and what they never signed does not.
+
 use super::*;
 use crate::SealKey;
 

@@ -1,3 +1,5 @@
+//! Seals: what is sealed opens with its key and its context, and with nothing else.
+
 use super::*;
 
 #[test]

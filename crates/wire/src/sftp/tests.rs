@@ -1,3 +1,5 @@
+//! SFTP, read in passing: what is understood, and what is let by.
+
 use super::*;
 use proptest::prelude::*;
 
