@@ -8,19 +8,26 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Says why sessions are not accepted, if they are not.
+pub(crate) type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// What the diagnostic address shows.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Diagnostics {
     /// Every metric of the house.
     pub(crate) registry: Arc<Registry>,
     /// Whether sessions are accepted.
-    pub(crate) ready: Arc<AtomicBool>,
+    pub(crate) ready: Readiness,
+}
+
+impl std::fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Diagnostics").finish_non_exhaustive()
+    }
 }
 
 /// The routes of the diagnostic address.
-#[must_use]
 pub(crate) fn router(diagnostics: Diagnostics) -> Router {
     Router::new()
         .route("/healthz", get(async || "alive\n"))
@@ -30,10 +37,11 @@ pub(crate) fn router(diagnostics: Diagnostics) -> Router {
 }
 
 async fn ready(State(diagnostics): State<Diagnostics>) -> Response {
-    if diagnostics.ready.load(Ordering::Acquire) {
-        "ready\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    match (diagnostics.ready)() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response()
+        }
     }
 }
 

@@ -21,7 +21,6 @@ use proxy::{HttpConnection, HttpHandler, Proxy, SlotLimits};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
@@ -32,8 +31,6 @@ use tokio_util::task::TaskTracker;
 pub const ADMIN_SOCKET: &str = "admin.sock";
 /// How often the port's certificate is made anew.
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
-/// How often the audit log's head is signed.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 /// How long sessions may take to end when the daemon stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -75,18 +72,18 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
     let admin = admin::bind(&config.data_dir.join(ADMIN_SOCKET))?;
 
     let tasks = TaskTracker::new();
-    let ready = Arc::new(AtomicBool::new(true));
     if let Some(listener) = diag {
-        let diagnostics =
-            diag::Diagnostics { registry: Arc::clone(&house.registry), ready: Arc::clone(&ready) };
+        let diagnostics = diag::Diagnostics {
+            registry: Arc::clone(&house.registry),
+            ready: house.readiness(stop.clone()),
+        };
         tasks.spawn(diagnose(listener, diag::router(diagnostics), stop.clone()));
     }
     tasks.spawn(admin::serve(admin, house.control.router(), stop.clone()));
-    tasks.spawn(house.clone().keep_tidy(clock, stop.clone()));
+    tasks.spawn(house.clone().keep_fresh(clock, stop.clone()));
     house.greet(&config)?;
 
     let served = house.proxy.serve(listener, stop.clone().cancelled_owned()).await;
-    ready.store(false, Ordering::Release);
     stop.cancel();
     house.proxy.close(STOP_WITHIN).await;
     tasks.close();
@@ -180,6 +177,17 @@ impl House {
         })
     }
 
+    /// Whether sessions are accepted, and if not, why.
+    fn readiness(&self, stop: CancellationToken) -> diag::Readiness {
+        let (policy, archive) = (self.store.policy(), self.archive.clone());
+        Arc::new(move || match policy.fault() {
+            _ if stop.is_cancelled() => Err("stopping".to_owned()),
+            Some(fault) => Err(fault.to_string()),
+            None if !archive.is_healthy() => Err("recordings cannot be written".to_owned()),
+            None => Ok(()),
+        })
+    }
+
     /// Says that the house is open: an operator reads it, and scripts wait for the line with `ready`.
     fn greet(&self, config: &Config) -> anyhow::Result<()> {
         let pin = self.authorities.pins().first().map(ToString::to_string).unwrap_or_default();
@@ -198,18 +206,12 @@ impl House {
             .context("cannot write to standard output")
     }
 
-    /// Signs, renews and tidies until `stop`.
-    async fn keep_tidy(self, clock: Clock, stop: CancellationToken) {
-        let mut checkpoint = tokio::time::interval(CHECKPOINT_EVERY);
+    /// Renews the port's certificate until `stop`.
+    async fn keep_fresh(self, clock: Clock, stop: CancellationToken) {
         let mut renew = tokio::time::interval(RENEW_EVERY);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = checkpoint.tick() => {
-                    if let Err(error) = self.store.audit().checkpoint().await {
-                        tracing::error!(%error, "the audit log's head could not be signed");
-                    }
-                }
                 _ = renew.tick() => {
                     if let Err(error) = self.certificate.renew(clock()) {
                         tracing::error!(error = %format!("{error:#}"), "the port's certificate could not be renewed");

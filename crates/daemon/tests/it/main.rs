@@ -2,6 +2,8 @@
 //!
 //! Rules are proven in `access`; these prove the wiring. One binary, a module per story.
 
+#![expect(clippy::disallowed_methods, reason = "tests are clients: they have clocks of their own")]
+
 mod crash;
 mod hostile;
 mod house;
