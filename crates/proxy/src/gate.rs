@@ -85,7 +85,8 @@ impl Refused {
     pub fn text(&self) -> String {
         let mut text = String::from("Access denied\n");
         for line in &self.lines {
-            text.push_str(line);
+            // Names and reasons are other people's words.
+            text.push_str(&access::display::shown(line));
             text.push('\n');
         }
         text

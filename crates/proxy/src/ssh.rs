@@ -34,7 +34,7 @@ use front::{Front, Step, Verdict};
 use link::{Link, Reach};
 
 /// How long a client may take from its first byte to its proof of who it is.
-const HANDSHAKE_WAIT: Duration = Duration::from_secs(30);
+const HANDSHAKE_WAIT: Duration = Duration::from_secs(60);
 /// How long a client may think about the reason.
 const REASON_WAIT: Duration = Duration::from_mins(10);
 /// How long the channels of a cut session have to say so.

@@ -68,7 +68,7 @@ pub(super) async fn ask_and_wait<D: Door>(
 fn words(filed: &Filed) -> String {
     let asked = match filed.asked.as_slice() {
         [] => String::new(),
-        asked => format!(" Asked: {}.", asked.join(", ")),
+        asked => format!(" Asked: {}.", access::display::shown(&asked.join(", "))),
     };
     format!(
         "Request {} is filed.{asked}\nSeeking request approval... (Ctrl-C leaves, the request stays)",
