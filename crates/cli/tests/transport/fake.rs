@@ -89,7 +89,7 @@ struct Ears<S> {
 impl<S: Read> Read for Ears<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.read(buffer)?;
-        self.heard.lock().unwrap().extend_from_slice(&buffer[..read]);
+        self.heard.lock().unwrap().extend_from_slice(buffer.get(..read).unwrap());
         Ok(read)
     }
 }

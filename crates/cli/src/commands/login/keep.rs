@@ -72,6 +72,8 @@ mod tests {
     use russh::keys::ssh_key::certificate::{Builder, CertType};
     use russh::keys::{Algorithm, PrivateKey, PublicKey};
 
+    type Spoil = fn(&mut LoginAnswer);
+
     /// An answer as an honest server gives it.
     fn entered() -> Entered {
         let keys = Keys::generate("alice").unwrap();
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn no_answer_can_add_a_line_to_a_file_that_ssh_reads() {
-        let spoil: [(&str, fn(&mut LoginAnswer)); 7] = [
+        let spoil: [(&str, Spoil); 7] = [
             ("host authority", |answer| answer.host_authorities[0] += "\n* ssh-ed25519 AAAA"),
             ("host authority", |answer| answer.host_authorities.push("evil".into())),
             ("host authority", |answer| answer.host_authorities.clear()),
