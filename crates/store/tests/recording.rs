@@ -137,7 +137,7 @@ async fn a_lost_catalogue_is_made_anew_from_the_folders() {
         swept.iter().map(|one| one.meta.session.clone()).collect::<Vec<_>>(),
         [meta(3).session]
     );
-    shelf.settle(&swept[0]).unwrap();
+    shelf.settle(swept.first().unwrap()).unwrap();
     assert_eq!(shelf.list(Default::default()).await.unwrap().items.len(), 3);
 }
 

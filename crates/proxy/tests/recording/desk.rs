@@ -15,21 +15,22 @@ use proxy::record::{Archive, Input, Keep, Ledger, Meta, Mode};
 use store::recording::{Following, NewEvent, RecordingKey, Shelf, unpack};
 
 /// What roles say unless they say otherwise.
-pub const KEEP: Keep = Keep { mode: Mode::Strict, input: Input::Counted };
+pub(crate) const KEEP: Keep = Keep { mode: Mode::Strict, input: Input::Counted };
 
-pub struct Desk {
-    pub archive: Archive,
-    pub shelf: Shelf,
-    pub key: RecordingKey,
-    pub book: Arc<Book>,
-    pub folder: PathBuf,
-    pub temporary: Option<tempfile::TempDir>,
+pub(crate) struct Desk {
+    pub(crate) archive: Archive,
+    pub(crate) shelf: Shelf,
+    pub(crate) key: RecordingKey,
+    pub(crate) book: Arc<Book>,
+    pub(crate) folder: PathBuf,
+    /// Removed when the desk is.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 #[derive(Default)]
-pub struct Book {
-    pub events: Mutex<Vec<NewEvent>>,
-    pub refuses: AtomicBool,
+pub(crate) struct Book {
+    pub(crate) events: Mutex<Vec<NewEvent>>,
+    pub(crate) refuses: AtomicBool,
 }
 
 impl Ledger for Book {
@@ -45,7 +46,7 @@ impl Ledger for Book {
     }
 }
 
-pub fn meta(n: u32) -> Meta {
+pub(crate) fn meta(n: u32) -> Meta {
     Meta {
         session: format!("{n:08x}-0000-0000"),
         user: "alice".to_owned(),
@@ -59,30 +60,30 @@ pub fn meta(n: u32) -> Meta {
     }
 }
 
-pub fn started() -> Timestamp {
+pub(crate) fn started() -> Timestamp {
     Timestamp::from_second(1_793_000_000).unwrap()
 }
 
 impl Desk {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let desk = Self::at(folder.path(), RecordingKey::generate()).await;
-        Self { temporary: Some(folder), ..desk }
+        Self { _temporary: Some(folder), ..desk }
     }
 
-    pub async fn at(folder: &Path, key: RecordingKey) -> Self {
+    pub(crate) async fn at(folder: &Path, key: RecordingKey) -> Self {
         let shelf = Shelf::open_with(&folder.join("recordings"), key.recipient(), 0).unwrap();
         let book = Arc::new(Book::default());
         let archive = Archive::start(shelf.clone(), book.clone(), Arc::new(started)).await.unwrap();
-        Self { archive, shelf, key, book, folder: folder.to_owned(), temporary: None }
+        Self { archive, shelf, key, book, folder: folder.to_owned(), _temporary: None }
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         started() + jiff::SignedDuration::from_secs(60)
     }
 
     /// The recording as asciicast.
-    pub async fn cast(&self, n: u32) -> String {
+    pub(crate) async fn cast(&self, n: u32) -> String {
         let mut playback =
             self.shelf.play(&meta(n).session, &self.key, 0, Following::No).await.unwrap();
         let mut file = Vec::new();
@@ -93,7 +94,7 @@ impl Desk {
     }
 
     /// The recording without the intervals, which no two runs share.
-    pub async fn timeless(&self, n: u32) -> String {
+    pub(crate) async fn timeless(&self, n: u32) -> String {
         let mut text = String::new();
         for line in self.cast(n).await.lines() {
             match line.strip_prefix('[').and_then(|line| line.split_once(',')) {
@@ -105,12 +106,12 @@ impl Desk {
     }
 
     /// Where the recordings of the day stand.
-    pub fn day(&self) -> PathBuf {
+    pub(crate) fn day(&self) -> PathBuf {
         self.folder.join("recordings").join(started().strftime("%Y-%m-%d").to_string())
     }
 
     /// The files of a recording, in order.
-    pub fn files(&self, n: u32) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, n: u32) -> Vec<PathBuf> {
         let Ok(folder) = std::fs::read_dir(self.day().join(meta(n).session)) else {
             return Vec::new();
         };
@@ -120,18 +121,20 @@ impl Desk {
     }
 
     /// The lines of one part.
-    pub fn part(&self, number: usize) -> String {
+    pub(crate) fn part(&self, number: usize) -> String {
         let parts: Vec<PathBuf> = self
             .files(1)
             .into_iter()
             .filter(|file| file.extension().is_some_and(|e| e == "age"))
             .collect();
-        String::from_utf8(unpack(&std::fs::read(&parts[number]).unwrap(), &self.key).unwrap())
-            .unwrap()
+        String::from_utf8(
+            unpack(&std::fs::read(parts.get(number).unwrap()).unwrap(), &self.key).unwrap(),
+        )
+        .unwrap()
     }
 
     /// Waits for a recording that nobody closes by hand.
-    pub async fn until_sealed(&self, n: u32) {
+    pub(crate) async fn until_sealed(&self, n: u32) {
         while self.shelf.find(&meta(n).session).await.unwrap().unwrap().state
             != RecordingState::Sealed
         {
@@ -140,7 +143,7 @@ impl Desk {
     }
 
     /// What the audit log was told, in short.
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let mut text = String::new();
         for event in self.book.events.lock().unwrap().iter() {
             let field = |name: &str| {
@@ -169,7 +172,7 @@ impl Desk {
 }
 
 /// The events of a file.
-pub fn events(cast: &str) -> Vec<Event> {
+pub(crate) fn events(cast: &str) -> Vec<Event> {
     let mut reader = Reader::new();
     reader.push(cast.as_bytes());
     let mut events = Vec::new();
@@ -181,7 +184,7 @@ pub fn events(cast: &str) -> Vec<Event> {
 }
 
 /// Letters that do not compress well, and are the same for the same seed.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let mut letters = Vec::with_capacity(length);
     while letters.len() < length {
@@ -196,7 +199,7 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
 }
 
 /// The digest everybody would compute.
-pub fn sha256_of_x(length: usize) -> String {
+pub(crate) fn sha256_of_x(length: usize) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &vec![b'x'; length]);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -94,7 +94,6 @@ impl Spool {
     /// Writes the seal. The caller commits its events, then calls [`Shelf::settle`].
     ///
     /// What it says is known even when the disk does not take it, so that the audit log can still hold the digest.
-    #[must_use]
     pub fn seal(
         self,
         outcome: Outcome,
