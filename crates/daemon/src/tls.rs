@@ -50,6 +50,14 @@ impl Certificate {
     }
 }
 
+impl Certificate {
+    /// Whether another authority signs by now than the one that signed this certificate.
+    pub(crate) fn is_by_a_former_authority(&self) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.cert.get(1) != self.authorities.tls_roots().first()
+    }
+}
+
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
@@ -141,4 +149,26 @@ impl ClientCertVerifier for Possession {
 pub(crate) fn install_provider() {
     // A second start in one process finds it installed.
     let _ = CryptoProvider::install_default(aws_lc_rs::default_provider());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ca::{Authority, Step};
+
+    #[test]
+    fn a_rotation_is_noticed_and_renewing_follows_it() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let authorities = Arc::new(Authorities::generate("demo", now).unwrap());
+        let names = vec!["localhost".to_owned()];
+        let certificate = Certificate::new(Arc::clone(&authorities), names, now).unwrap();
+        let step =
+            |step| authorities.adopt(authorities.rotated(Authority::Tls, step, now).unwrap());
+        step(Step::Begin);
+        assert!(!certificate.is_by_a_former_authority());
+        step(Step::Switch);
+        assert!(certificate.is_by_a_former_authority());
+        certificate.renew(now).unwrap();
+        assert!(!certificate.is_by_a_former_authority());
+    }
 }
