@@ -90,32 +90,33 @@ async fn why(State(control): State<Control>, caller: Caller, query: List) -> Ans
     let identity = whose(&control, &caller, query.parsed("user")?)?;
     let ask = Ask::ssh(target, login);
     let now = control.now();
-    let decided = control.store().policy().read(|policy| policy.decide(&identity, &ask, now));
-    Ok(Json(match decided {
-        Ok(permit) => WhyView {
-            allowed: true,
-            code: None,
-            sentence: format!("{} may {ask}", identity.user),
-            next: None,
-            approvers: Vec::new(),
-            roles: permit.roles().iter().map(ToString::to_string).collect(),
-            requests: permit.requests().iter().map(ToString::to_string).collect(),
-            until: permit.until(),
-        },
-        Err(denial) => WhyView {
-            allowed: false,
-            code: Some(denial.code().to_string()),
-            sentence: denial.sentence().to_owned(),
-            next: denial.next().map(access::denial::NextStep::command),
-            approvers: denial
-                .next()
-                .map(|next| next.approvers().iter().map(ToString::to_string).collect())
-                .unwrap_or_default(),
-            roles: Vec::new(),
-            requests: Vec::new(),
-            until: None,
-        },
-    }))
+    Ok(Json(control.store().policy().read(|policy| {
+        match policy.decide(&identity, &ask, now) {
+            Ok(permit) => WhyView {
+                allowed: true,
+                code: None,
+                sentence: format!("{} may {ask}", identity.user),
+                next: None,
+                approvers: Vec::new(),
+                roles: permit.roles().iter().map(ToString::to_string).collect(),
+                requests: permit.requests().iter().map(ToString::to_string).collect(),
+                until: permit.until(),
+            },
+            Err(denial) => WhyView {
+                allowed: false,
+                code: Some(denial.code().to_string()),
+                sentence: denial.sentence().to_owned(),
+                next: denial.next().map(access::denial::NextStep::command),
+                approvers: denial
+                    .next()
+                    .map(|next| next.approvers().iter().map(ToString::to_string).collect())
+                    .unwrap_or_default(),
+                roles: Vec::new(),
+                requests: Vec::new(),
+                until: None,
+            },
+        }
+    })))
 }
 
 /// Who is asked about: the caller; another user for whoever may read users, as if she had just logged in
