@@ -3,6 +3,14 @@
 //! Rules are proven in `access`; these prove the wiring. One binary, a module per story.
 
 #![expect(clippy::disallowed_methods, reason = "tests are clients: they have clocks of their own")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a story that does not go as told fails"
+)]
 
 mod crash;
 mod hostile;
