@@ -11,6 +11,7 @@ mod front;
 pub(crate) mod hosts;
 mod jump;
 mod link;
+mod overhear;
 mod pump;
 mod refuse;
 pub(crate) mod upstream;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::identity::Identity;
 use russh::server::RunningSession;
 use russh::{Disconnect, server};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,6 +34,7 @@ use crate::listen::{Severer, Slot};
 use crate::live::{Notice, Session};
 use front::{Front, Step, Verdict};
 use link::{Link, Reach};
+use overhear::{Overheard, Software};
 
 /// How long a client may take from its first byte to its proof of who it is.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(60);
@@ -43,6 +46,9 @@ const CUT_WAIT: Duration = Duration::from_millis(500);
 const LEAVE_WAIT: Duration = Duration::from_millis(300);
 /// How long a refused client may stay connected.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);
+/// The least time in which a person can have read the question, beyond the way there and back. An answer that comes
+/// sooner came from a program without a terminal, which has shown nobody anything.
+const READING: Duration = Duration::from_millis(500);
 /// The question to someone who could ask for access.
 const REASON_PROMPT: &str = "Reason (empty to leave): ";
 
@@ -96,7 +102,9 @@ struct Guest {
     running: RunningSession<Front>,
     steps: mpsc::Receiver<Step>,
     verdict: oneshot::Sender<Verdict>,
-    askable: bool,
+    askable: Option<Duration>,
+    /// He has read all that there is to say.
+    told: bool,
 }
 
 impl Guest {
@@ -128,6 +136,8 @@ where
         let config = self.house.hosts.config(self.approach.target.as_deref(), self.house.now())?;
         let (to_corridor, mut steps) = mpsc::channel(1);
         let front = Front::new(Arc::clone(&self.house), peer, to_corridor);
+        let software = Software::default();
+        let stream = Overheard::new(stream, software.clone());
         let arrival = async {
             let running = server::run_stream(config, stream, front).await.map_err(Error::Guest)?;
             let step = steps.recv().await;
@@ -150,12 +160,13 @@ where
             None => name.rsplit_once('@'),
         };
         let Some((login, target)) = wanted else {
-            return self.let_jump(running, verdict).await;
+            return self.let_jump(running, verdict, identity).await;
         };
-        let guest = Guest { running, steps, verdict, askable };
+        let guest = Guest { running, steps, verdict, askable, told: false };
         match (login.parse(), target.parse()) {
             (Ok(login), Ok(target)) => {
-                let caller = Caller { identity, target, login, peer, client: "ssh".into() };
+                let client = software.name();
+                let caller = Caller { identity, target, login, peer, client };
                 Ok(Some((guest, caller)))
             }
             _ => {
@@ -178,9 +189,7 @@ where
         guest: &mut Guest,
         refused: &Refused,
     ) -> Result<Option<String>, Error> {
-        if !guest.askable {
-            return Ok(None);
-        }
+        let Some(distance) = guest.askable else { return Ok(None) };
         let mut words = refused.text();
         if let Some(wish) = &refused.wish
             && !wish.approvers.is_empty()
@@ -190,7 +199,9 @@ where
                 wish.approvers.join(", ")
             ));
         }
+        let asked = tokio::time::Instant::now();
         let reason = guest.ask(Verdict::Ask { words, prompt: REASON_PROMPT }, REASON_WAIT).await?;
+        guest.told = reason.is_empty() && asked.elapsed() >= distance.saturating_add(READING);
         Ok((!reason.is_empty()).then_some(reason))
     }
 
@@ -199,8 +210,8 @@ where
     }
 
     async fn refuse(&mut self, guest: Guest, refused: &Refused) {
-        // Said in full even after a question: a client with a quiet log level has shown the question alone.
-        if guest.verdict.send(Verdict::Refuse(refused.text().into())).is_err() {
+        let text = if guest.told { String::new() } else { refused.text() };
+        if guest.verdict.send(Verdict::Refuse(text.into())).is_err() {
             return;
         }
         let mut running = guest.running;
@@ -314,11 +325,36 @@ impl<S> SshDoor<S> {
     /// He named no target: he may reach targets through this connection, and each asks again who he is.
     async fn let_jump<G>(
         &mut self,
-        running: RunningSession<Front>,
+        mut running: RunningSession<Front>,
         verdict: oneshot::Sender<Verdict>,
+        identity: Identity,
     ) -> Result<Option<G>, Error> {
         verdict.send(Verdict::Jump).map_err(|_| Error::Left)?;
-        let _ = running.await;
-        Ok(None)
+        let (handle, gate) = (running.handle(), &self.house.gate);
+        let mut policy = gate.changed();
+        // Who is locked out already is told so by the first target that he names.
+        let mut wait = REFUSED_WAIT;
+        loop {
+            policy.mark_unchanged();
+            if !gate.welcomes(&identity, self.house.now()) {
+                self.dismiss(&mut running, &handle, wait, "Your access was withdrawn.").await;
+                return Ok(None);
+            }
+            // The sessions inside say why they end, and then there is nothing left to stay for.
+            wait = CUT_WAIT.saturating_add(LEAVE_WAIT);
+            tokio::select! {
+                _ = &mut running => return Ok(None),
+                () = self.house.closing.cancelled() => {
+                    self.dismiss(&mut running, &handle, wait, "The gateway is shutting down.").await;
+                    return Ok(None);
+                }
+                changed = policy.changed() => {
+                    if changed.is_err() {
+                        self.dismiss(&mut running, &handle, wait, "The gateway is shutting down.").await;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use access::ask::Ask;
 use access::denial::{Denial, DenialCode, NextStep};
 use access::identity::Identity;
+use access::lock::Subject;
 use access::name::SessionId;
 use access::permit::Permit;
 use jiff::Timestamp;
@@ -36,6 +37,9 @@ pub trait Law: std::fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Permit, Denial>;
 
+    /// Whether he may be here at all: his account is open, and no lock is on it, on a role he holds or on his login.
+    fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool;
+
     /// Says when the policy has changed.
     fn changed(&self) -> watch::Receiver<Revision>;
 }
@@ -55,6 +59,21 @@ impl Law for store::PolicyHandle {
         self.read(|policy| policy.renew(identity, ask, Some(session), now))
     }
 
+    fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool {
+        self.read(|policy| {
+            policy.user(&identity.user).is_some_and(|user| {
+                let held = policy.held(user, now);
+                let subject = Subject {
+                    user: Some(&user.name),
+                    roles: &held.names(),
+                    login_session: Some(identity.login),
+                    ..Subject::default()
+                };
+                !user.disabled && policy.lock_on(&subject, now).is_none()
+            })
+        })
+    }
+
     fn changed(&self) -> watch::Receiver<Revision> {
         Self::changed(self)
     }
@@ -72,6 +91,11 @@ impl Gate {
     /// Says when the policy has changed.
     pub(crate) fn changed(&self) -> watch::Receiver<Revision> {
         self.0.changed()
+    }
+
+    /// Whether `identity` may be here at all at `now`.
+    pub(crate) fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool {
+        self.0.welcomes(identity, now)
     }
 
     /// Whether `caller` may pass at `now`, and on what terms.

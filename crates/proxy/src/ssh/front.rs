@@ -13,6 +13,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::identity::Identity;
 use russh::keys::Certificate;
@@ -20,6 +21,7 @@ use russh::server::{Auth, ChannelOpenHandle, Msg, Response, Session};
 use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, server};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::channel::{self, EX_NOPERM};
 use super::forward::{self, Destination};
@@ -31,7 +33,7 @@ use crate::House;
 /// The longest reason that is taken (the law, §3).
 const MAX_REASON: usize = 4096;
 /// How long the target may take to answer a request for a remote forward.
-const FORWARD_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+const FORWARD_WAIT: Duration = Duration::from_secs(10);
 
 /// What the client did in its handshake, for the corridor to answer.
 #[derive(Debug)]
@@ -41,8 +43,8 @@ pub(super) enum Step {
         identity: Identity,
         /// The user name of the SSH protocol: what he wants to be on the target.
         name: String,
-        /// Whether he can be asked something.
-        askable: bool,
+        /// That he can be asked something, and how long the way to him and back is.
+        askable: Option<Duration>,
         verdict: oneshot::Sender<Verdict>,
     },
     /// He has answered a question, or is still there while he waits.
@@ -84,13 +86,15 @@ pub(super) struct Front {
     peer: SocketAddr,
     steps: mpsc::Sender<Step>,
     stage: Stage,
-    /// He tried keyboard-interactive before his key, so he can be asked.
-    askable: bool,
+    /// When he was asked nothing, to see whether he can be asked.
+    probed: Option<Instant>,
+    /// He tried keyboard-interactive before his key, so he can be asked; his program answered after so long.
+    askable: Option<Duration>,
 }
 
 impl Front {
     pub(super) fn new(house: Arc<House>, peer: SocketAddr, steps: mpsc::Sender<Step>) -> Self {
-        Self { house, peer, steps, stage: Stage::Stranger, askable: false }
+        Self { house, peer, steps, stage: Stage::Stranger, probed: None, askable: None }
     }
 
     /// Gives a step to the corridor and does as it says.
@@ -170,9 +174,12 @@ impl server::Handler for Front {
         match (&self.stage, response) {
             // The first try, before any key. OpenSSH gives the method up when a try ends without a question, so it gets
             // an empty one, which it answers by itself; then it goes on with its key.
-            (Stage::Stranger, None) => Ok(questions(String::new(), Cow::Borrowed(&[]))),
+            (Stage::Stranger, None) => {
+                self.probed = Some(Instant::now());
+                Ok(questions(String::new(), Cow::Borrowed(&[])))
+            }
             (Stage::Stranger, Some(_)) => {
-                self.askable = true;
+                self.askable = self.probed.map(|probed| probed.elapsed());
                 Ok(only(MethodKind::PublicKey, false))
             }
             (Stage::Asked { words, prompt }, None) => {

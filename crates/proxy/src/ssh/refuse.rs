@@ -13,13 +13,15 @@ use super::channel::STDERR;
 /// How long a refused client may take to say what it wanted, and to read the answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Lets the client ask for its program, then answers with `text` on stderr and `status`.
+/// Lets the client ask for its program, then answers with `text` on stderr, if there is any, and `status`.
 pub(super) async fn refuse_channel(mut channel: Channel<server::Msg>, text: &str, status: u32) {
     let _ = tokio::time::timeout(PATIENCE, async {
         if let Some(terminal) = wait_for_program(&mut channel).await {
             let end = if terminal { "\r\n" } else { "\n" };
             let text: String = text.lines().flat_map(|line| [line, end]).collect();
-            let _ = channel.extended_data_bytes(STDERR, Bytes::from(text)).await;
+            if !text.is_empty() {
+                let _ = channel.extended_data_bytes(STDERR, Bytes::from(text)).await;
+            }
             let _ = channel.exit_status(status).await;
             let _ = channel.eof().await;
         }

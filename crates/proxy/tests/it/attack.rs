@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::stand::{PATIENCE, Stand, text};
+use crate::stand::{PATIENCE, Setup, Stand, text};
 use proxy::SlotLimits;
 
 async fn say(stand: &Stand, bytes: &[u8]) -> Vec<u8> {
@@ -64,7 +64,7 @@ async fn random_and_cut_off_handshakes_harm_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_strangers_do_not_keep_people_out() {
     let limits = SlotLimits { total: 600, per_address: 500 };
-    let stand = Stand::open_with(limits).await;
+    let stand = Stand::open_with(Setup { slots: limits, ..Setup::default() }).await;
     let dave = stand.client("dave", &["dba"]).await;
     // All from one address, which is not the one people come from.
     let mut held = Vec::new();

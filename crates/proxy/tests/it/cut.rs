@@ -151,3 +151,71 @@ async fn live_sessions_are_listed_while_they_live() {
         assert!(tokio::time::Instant::now() < deadline);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_on_a_session_ends_that_one_alone() {
+    let stand = Stand::open().await;
+    let dave = stand.client("dave", &["dba"]).await;
+    let first = live(&dave, &[]).await;
+    let id = stand.events("session.started").await[0]["session"].as_str().unwrap().to_owned();
+    let mut second = live(&dave, &[]).await;
+    stand.put("lock", "that-one", json!({"target": {"session": id}})).await;
+    let (told, status, took) = end(first).await;
+    assert!(told.contains("ended by a lock"), "{told}");
+    assert_eq!(status, Some(77));
+    assert!(took < Duration::from_secs(1), "took {took:?}");
+    let ended = stand.events_until("session.ended", |e| !e.is_empty()).await;
+    assert_eq!((ended.len(), ended[0]["session"].as_str()), (1, Some(&*id)));
+    assert!(second.try_wait().unwrap().is_none());
+    assert!(dave.ssh(&["db-box", "true"]).await.status.success(), "others may still begin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_on_a_login_ends_its_sessions_and_the_connection_they_jump_over() {
+    let stand = Stand::open().await;
+    let dave = stand.client("dave", &["dba"]).await;
+    let carol = stand.client("carol", &["dba"]).await;
+    // A bare outer connection, as `-J` makes it, kept by its own control socket.
+    let control = format!("ControlPath={}", dave.home.join("outer").display());
+    let mut outer = dave.command("ssh");
+    let mut outer = outer.args(["-M", "-N", "-o", &control, "gw"]).spawn().unwrap();
+    let jump = format!("ssh -F {} -o {control} -W %h:%p gw", dave.home.join("config").display());
+    while !dave.home.join("outer").exists() {
+        assert!(outer.try_wait().unwrap().is_none());
+        tokio::task::yield_now().await;
+    }
+    let through = format!("ProxyCommand={jump}");
+    let inner = live(&dave, &["-o", &through, "-o", "HostName=db-box"]).await;
+    let mut other = live(&carol, &[]).await;
+
+    // Carol is another user; the clients of this stand share one login id, so the lock names both.
+    let login = access::name::LoginId::from_bits(1).to_string();
+    let target = json!({"login_session": login, "user": "dave"});
+    stand.put("lock", "stolen-laptop", json!({"target": target, "message": "stolen"})).await;
+    let (told, status, took) = end(inner).await;
+    assert!(told.contains("ended by a lock") && told.contains("stolen"), "{told}");
+    assert_eq!(status, Some(77));
+    assert!(took < Duration::from_secs(1), "took {took:?}");
+    let (_, status, _) = end(outer).await;
+    assert_eq!(status, Some(255));
+    assert!(other.try_wait().unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_removed_and_a_house_that_closes_end_sessions_with_a_line() {
+    let stand = Stand::open().await;
+    let dave = stand.client("dave", &["dba"]).await;
+    let ssh = live(&dave, &[]).await;
+    stand.remove("node", "db-box").await;
+    let (told, status, _) = end(ssh).await;
+    assert!(told.contains("Your access was withdrawn."), "{told}");
+    assert_eq!(status, Some(77));
+
+    stand.put("node", "db-box", json!({"addr": stand.sshd})).await;
+    let ssh = live(&dave, &[]).await;
+    stand.proxy.close(PATIENCE).await;
+    assert_eq!(stand.proxy.sessions(), 0);
+    let (told, status, _) = end(ssh).await;
+    assert!(told.contains("The gateway is shutting down."), "{told}");
+    assert_eq!(status, Some(77));
+}

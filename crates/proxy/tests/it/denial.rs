@@ -61,6 +61,11 @@ async fn without_a_terminal_nobody_is_asked() {
     let out = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
     assert_eq!(out.status.code(), Some(77), "{}", text(&out.stderr));
     assert_eq!(text(&out.stderr).lines().next(), Some("Access denied"));
+    // Nor is anything held back from one that shows no questions at all.
+    let mut command = alice.command("setsid");
+    command.args(["-w", "ssh", "-q", "-F"]).arg(alice.home.join("config")).args(["db-box", "true"]);
+    let out = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    assert_eq!(text(&out.stderr).lines().next(), Some("Access denied"));
     assert!(stand.desk.asked.lock().unwrap().is_empty());
 }
 
@@ -157,8 +162,11 @@ async fn an_empty_reason_leaves_with_the_status_of_a_denial() {
     let mut ssh = in_a_terminal(&alice, "db-box true").await;
     let mut shown = String::new();
     until(&mut ssh, &mut shown, "Reason (empty to leave): ").await;
+    // A person reads before he answers.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     ssh.stdin.as_mut().unwrap().write_all(b"\n").await.unwrap();
     until(&mut ssh, &mut shown, "status=77").await;
+    assert_eq!(shown.matches("Access denied").count(), 1, "said once: {shown}");
     assert!(stand.desk.asked.lock().unwrap().is_empty());
     assert!(!shown.contains("Permission denied"), "{shown}");
 }

@@ -50,7 +50,7 @@ async fn echoes(port: u16) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn local_remote_and_dynamic_forwards_carry_bytes_and_are_written_down() {
+async fn local_and_remote_forwards_carry_bytes_and_are_written_down() {
     let stand = Stand::open().await;
     let dave = stand.client("dave", &["dba"]).await;
     let (echo, local, remote) = (echo_server().await, free_port(), free_port());
@@ -171,4 +171,45 @@ async fn the_agent_is_forwarded_only_when_allowed() {
     let out =
         with_agent(vec!["-A", "-o", "IdentityAgent=SSH_AUTH_SOCK", "db-box", "ssh-add -l"]).await;
     assert_eq!(out.status.code(), Some(2), "no agent there: {}", text(&out.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dynamic_forward_is_a_socks_proxy_and_names_what_was_reached() {
+    let stand = Stand::open().await;
+    let dave = stand.client("dave", &["dba"]).await;
+    let web = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = web.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = web.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+                    break;
+                }
+            }
+            let page = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\ninside";
+            let _ = stream.write_all(page).await;
+        }
+    });
+    let socks = free_port();
+    let _ssh = staying(&dave, &["-o", "ExitOnForwardFailure=yes", "-D", &socks.to_string()]).await;
+    let proxy = format!("127.0.0.1:{socks}");
+    for (kind, host) in [("--socks5-hostname", "localhost"), ("--socks5", "127.0.0.1")] {
+        let url = format!("http://{host}:{port}/");
+        let get = ["-sS", "--noproxy", "", "--max-time", "30", kind, &proxy, &url];
+        let out = dave.run("curl", &get, b"").await;
+        assert_eq!(text(&out.stdout), "inside", "{}", text(&out.stderr));
+    }
+    let told = stand.events("ssh.forward").await;
+    let reached =
+        |host: &str| told.iter().any(|e| e["body"]["to"] == host && e["body"]["port"] == port);
+    assert!(reached("localhost") && reached("127.0.0.1"), "{told:#?}");
+    stand.put_role("dba", json!({"ssh_port_forwarding": {"local": {"enabled": false}}})).await;
+    let url = format!("http://127.0.0.1:{port}/");
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let get = ["-sS", "--noproxy", "", "--max-time", "30", "--socks5", &proxy, &url];
+    // The running session looks at the new role soon.
+    while dave.run("curl", &get, b"").await.status.success() {
+        assert!(tokio::time::Instant::now() < deadline);
+    }
 }

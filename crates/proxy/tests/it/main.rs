@@ -4,5 +4,8 @@ mod attack;
 mod cut;
 mod denial;
 mod forward;
+mod limits;
+mod port;
 mod session;
 mod stand;
+mod target;

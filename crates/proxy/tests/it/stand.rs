@@ -18,7 +18,7 @@ use proxy::{
 use russh::keys::{Algorithm, PrivateKey};
 use serde_json::{Value, json};
 use store::{Commit, Store};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
@@ -37,6 +37,9 @@ pub(crate) struct Stand {
     pub(crate) addr: SocketAddr,
     pub(crate) clock: TestClock,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) seal: Arc<ca::SealKey>,
+    /// Whom the HTTP handler was given.
+    pub(crate) visitors: Visitors,
     /// The address of the target's sshd.
     pub(crate) sshd: String,
     _sshd: Child,
@@ -87,21 +90,46 @@ impl AskForAccess for Desk {
     }
 }
 
-struct NoHttp;
+/// Who came over HTTP: from where, and who his certificate says he is.
+pub(crate) type Visitors = Arc<Mutex<Vec<(SocketAddr, Option<Identity>)>>>;
 
-impl HttpHandler for NoHttp {
-    fn serve(&self, connection: HttpConnection) -> BoxFuture<'static, ()> {
-        Box::pin(async move { drop(connection) })
+/// Answers each connection's first request with `hello`.
+struct Greeter(Visitors);
+
+impl HttpHandler for Greeter {
+    fn serve(&self, mut connection: HttpConnection) -> BoxFuture<'static, ()> {
+        self.0.lock().unwrap().push((connection.peer, connection.identity.take()));
+        Box::pin(async move {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                if connection.stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+                    return;
+                }
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+            let _ = connection.stream.write_all(answer).await;
+            let _ = connection.stream.shutdown().await;
+        })
     }
+}
+
+/// What a stand may have otherwise.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) slots: SlotLimits,
+    /// Balancers that may say where a connection came from.
+    pub(crate) trusted: Vec<proxy::Network>,
+    /// Bytes of disk that recordings must leave free.
+    pub(crate) reserve: u64,
 }
 
 impl Stand {
     /// Opens a stand with one target, `db-box`, and the role `dba` that opens it for `root` with all options on.
     pub(crate) async fn open() -> Self {
-        Self::open_with(SlotLimits::default()).await
+        Self::open_with(Setup::default()).await
     }
 
-    pub(crate) async fn open_with(slots: SlotLimits) -> Self {
+    pub(crate) async fn open_with(setup: Setup) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::default();
@@ -115,24 +143,23 @@ impl Stand {
         )
         .await
         .unwrap();
-        let tls = rustls::ServerConfig::builder()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+        let tls = tls(&authorities, clock.now());
+        let visitors = Visitors::default();
         let desk = Arc::new(Desk::default());
         let seal = Arc::new(ca::SealKey::generate().unwrap());
         let proxy = Proxy::new(Parts {
             store: store.clone(),
             authorities: Arc::clone(&authorities),
             law: Arc::new(store.policy()),
-            nodes: Arc::new(proxy::nodes::StoredNodes::new(store.clone(), seal)),
+            nodes: Arc::new(proxy::nodes::StoredNodes::new(store.clone(), Arc::clone(&seal))),
             clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
-            archive: archive(&store, &now).await,
+            archive: archive(&store, &now, setup.reserve).await,
             tls: Arc::new(tls),
-            http: Arc::new(NoHttp),
+            http: Arc::new(Greeter(Arc::clone(&visitors))),
             names: vec!["127.0.0.1".into(), "[127.0.0.1]".into()],
-            trusted: vec![],
-            slots,
+            trusted: setup.trusted,
+            slots: setup.slots,
         });
         let listener = proxy::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -146,6 +173,8 @@ impl Stand {
             addr,
             clock,
             desk,
+            seal,
+            visitors,
             sshd: format!("127.0.0.1:{port}"),
             _sshd: sshd,
         };
@@ -250,6 +279,18 @@ impl Stand {
         port
     }
 
+    /// Seals the key or the password with which `node` is logged in to.
+    pub(crate) async fn seal(&self, node: &str, secret: &[u8]) {
+        let at = format!("node/{node}");
+        let sealed = self.seal.seal(secret, &at).unwrap();
+        self.store.secrets().save(&at, sealed, store::Absent).await.unwrap();
+    }
+
+    /// A file of the target's sshd.
+    pub(crate) fn of_sshd(&self, file: &str) -> PathBuf {
+        self.dir.path().join("sshd").join(file)
+    }
+
     /// The events of these codes in the audit log, once everything committed has been moved there.
     pub(crate) async fn events(&self, code: &str) -> Vec<Value> {
         let query = api::audit::AuditQuery {
@@ -288,11 +329,28 @@ fn version(kind: &str) -> &'static str {
     }
 }
 
+/// TLS as the daemon has it: a certificate of ours, and whatever client certificate of ours is shown.
+fn tls(authorities: &Authorities, now: Timestamp) -> rustls::ServerConfig {
+    let ours = authorities.server_tls(&["127.0.0.1"], now).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    for root in authorities.tls_roots() {
+        roots.add(root).unwrap();
+    }
+    let clients = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots))
+        .allow_unauthenticated()
+        .build()
+        .unwrap();
+    rustls::ServerConfig::builder()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(ours.chain, ours.key)
+        .unwrap()
+}
+
 /// Recordings beside the store, sealed for a key that nobody keeps.
-async fn archive(store: &Store, clock: &proxy::Clock) -> proxy::record::Archive {
+async fn archive(store: &Store, clock: &proxy::Clock, reserve: u64) -> proxy::record::Archive {
     let recipient = store::recording::RecordingKey::generate().recipient();
     let dir = store.directory().join("recordings");
-    let shelf = store::recording::Shelf::open_with(&dir, recipient, 0).unwrap();
+    let shelf = store::recording::Shelf::open_with(&dir, recipient, reserve).unwrap();
     proxy::record::Archive::start(shelf, Arc::new(store.clone()), Arc::clone(clock)).await.unwrap()
 }
 
@@ -357,7 +415,7 @@ async fn sshd(dir: &Path, authorities: &Authorities, now: Timestamp) -> (Child, 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {d}/host\nHostCertificate {d}/host-cert.pub\nTrustedUserCAKeys {d}/user_ca\n\
-         PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nAuthorizedKeysFile none\n\
+         PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nAuthorizedKeysFile {d}/authorized\n\
          Subsystem sftp internal-sftp\nAcceptEnv LANG TEST_*\nAllowAgentForwarding yes\nAllowTcpForwarding yes\nAllowStreamLocalForwarding yes\n\
          MaxStartups 200\nMaxSessions 100\nLogLevel VERBOSE\n",
         d = dir.display()
