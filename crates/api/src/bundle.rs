@@ -2,7 +2,8 @@
 //!
 //! A bundle holds the events as they were hashed, for each the path from its leaf to the root of the log's Merkle tree
 //! (RFC 6962, section 2.1.1), and a checkpoint of that root signed by the daemon. So nobody can change an event, or
-//! make one up, without the daemon's key. What no bundle can prove is that nothing was left out: for that the whole
+//! make one up, without the daemon's key. Of each recording it holds the list of files that hashes to the digest in the
+//! event that sealed it, so the files themselves can be checked too. What no bundle can prove is that nothing was left out: for that the whole
 //! log is verified where it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::audit::{AuditEvent, code};
 use crate::note::{NoteError, VerifierKey};
+use crate::recording::files::{self, FileDigest};
 
 /// The format we write and read.
 pub const FORMAT: &str = "countersign-audit-bundle/1";
@@ -59,6 +61,9 @@ pub struct BundleRecording {
     pub seq: u64,
     /// The digest in that event's body.
     pub digest: String,
+    /// The files it is over ([`files::digest_over`]); absent where the seal is lost or was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<FileDigest>>,
 }
 
 /// That an event is in the log, or that one state of the log is a beginning of another. Hashes are in base64.
@@ -104,6 +109,11 @@ pub enum BundleProblem {
     /// The recording is not what was sealed.
     #[error("`recordings[{0}]`: no `{code}` event of session `{1}` has this digest", code = code::RECORDING_SEALED)]
     Recording(usize, String),
+    /// The list of files is not the one that was sealed.
+    #[error(
+        "`recordings[{0}]`: the files of session `{1}` do not hash to the digest that was sealed"
+    )]
+    Seal(usize, String),
     /// A sealed recording is missing in the list.
     #[error("the recording of session `{0}` was sealed but is not listed")]
     RecordingMissing(String),
@@ -204,6 +214,9 @@ fn recordings(bundle: &Bundle, events: &[AuditEvent]) -> Vec<BundleProblem> {
             != Some(&(recording.session.as_str(), recording.digest.as_str()))
         {
             problems.push(BundleProblem::Recording(i, recording.session.clone()));
+        }
+        if recording.files.as_ref().is_some_and(|list| !files::proven(list, &recording.digest)) {
+            problems.push(BundleProblem::Seal(i, recording.session.clone()));
         }
     }
     for (seq, (session, _)) in sealed {
@@ -310,11 +323,53 @@ mod tests {
         assert_eq!(problem(2, &|b| b.format = "2".into()), BundleProblem::Format("2".into()));
         assert!(matches!(problem(2, &|b| b.key.push('x')), BundleProblem::Key(_)));
         assert!(matches!(problem(2, &|b| b.checkpoint.push('x')), BundleProblem::Checkpoint(_)));
-        let recording = BundleRecording { session: "s".into(), seq: 0, digest: "d".into() };
+        let recording =
+            BundleRecording { session: "s".into(), seq: 0, digest: "d".into(), files: None };
         assert_eq!(
             problem(2, &|b| b.recordings.push(recording.clone())),
             BundleProblem::Recording(0, "s".into())
         );
+    }
+
+    /// A bundle of one event that sealed the recording of session `s`, and the recording.
+    fn sealed(digest: &str, list: Vec<FileDigest>) -> Bundle {
+        let event = NewEvent::new(code::RECORDING_SEALED, Timestamp::UNIX_EPOCH)
+            .request("r")
+            .session("s")
+            .body(serde_json::json!({ "digest": digest }));
+        let leaf = AuditEvent { seq: 0, event }.canonical();
+        let other = record_hash(b"other");
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let key = VerifierKey::new("log", pair.public_key().as_ref().try_into().unwrap()).unwrap();
+        let root = node_hash(record_hash(leaf.as_bytes()), other);
+        let sign = |text: &[u8]| pair.sign(text).as_ref().try_into().unwrap();
+        bundle(2, |made| {
+            made.checkpoint = key.checkpoint(2, root, sign);
+            made.events = vec![BundleEvent { leaf, proof: vec![other.to_string()] }];
+            made.recordings = vec![BundleRecording {
+                session: "s".into(),
+                seq: 0,
+                digest: digest.into(),
+                files: Some(list),
+            }];
+        })
+    }
+
+    #[test]
+    fn a_list_of_files_that_was_not_sealed_is_named() {
+        let list = |bytes| vec![FileDigest::of("meta.json", bytes)];
+        let digest = files::digest_over(&list(b"{}"));
+        verify(&sealed(&digest, list(b"{}")), None).unwrap();
+        let changed = verify(&sealed(&digest, list(b"[]")), None).unwrap_err();
+        assert_eq!(changed, [BundleProblem::Seal(0, "s".into())]);
+        let mut swapped = sealed(&digest, list(b"[]"));
+        swapped.recordings[0].digest = files::digest_over(&list(b"[]"));
+        let swapped = verify(&swapped, None).unwrap_err();
+        assert_eq!(swapped, [BundleProblem::Recording(0, "s".into())]);
+        let mut removed = sealed(&digest, list(b"{}"));
+        removed.recordings.clear();
+        let removed = verify(&removed, None).unwrap_err();
+        assert_eq!(removed, [BundleProblem::RecordingMissing("s".into())]);
     }
 
     #[test]

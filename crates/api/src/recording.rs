@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub mod files;
+pub mod tape;
+
 /// The media type of a recording's content.
 pub const CAST: &str = "application/x-asciicast";
 /// The longest text that can be searched for in a recording, in bytes.
@@ -112,7 +115,10 @@ pub struct RecordingMatch {
 pub struct RecordingCheck {
     /// The digest recomputed from the files, in hexadecimal.
     pub digest: String,
-    /// Whether it is the one in the recording's seal.
+    /// The digest in the audit log, in hexadecimal; absent while the session runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<String>,
+    /// Whether the files are those in the recording's seal, and the digest is the one in the audit log.
     pub intact: bool,
     /// What differs, one sentence each.
     #[serde(default)]

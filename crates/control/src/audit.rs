@@ -6,6 +6,7 @@ use crate::{
 };
 use access::name::RequestId;
 use api::audit::{AuditOrder, AuditPage, AuditQuery, NewEvent, code};
+use api::bundle::sealed_digest;
 use api::endpoints::audit as table;
 use api::page::MAX_SEARCH;
 use api::problem::Problem;
@@ -14,10 +15,12 @@ use axum::{
     extract::{Path, State},
 };
 use serde_json::{Value, json};
-use store::audit::AuditError;
+use store::audit::{AuditError, Report};
 
 /// The most codes in one question.
 const MAX_CODES: usize = 32;
+/// Seals of recordings compared at a time.
+const SEALS: u32 = 1000;
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
@@ -120,8 +123,33 @@ async fn consistency(
 }
 
 async fn verify(State(control): State<Control>) -> Answer<Value> {
-    let report = control.store().audit().verify(Vec::new()).await?;
+    let mut report = control.store().audit().verify(Vec::new()).await?;
+    recordings(&control, &mut report).await?;
     Ok(Json(serde_json::to_value(report).map_err(Failure::internal)?))
+}
+
+/// Compares every recording that was sealed with the log: its list of files by digest, the files by size. Their bytes
+/// are compared one recording at a time, where that is asked for.
+async fn recordings(control: &Control, report: &mut Report) -> Result<(), Failure> {
+    let mut asked = AuditQuery {
+        codes: vec![code::RECORDING_SEALED.to_owned()],
+        order: AuditOrder::Oldest,
+        limit: Some(SEALS),
+        ..AuditQuery::default()
+    };
+    loop {
+        let page = control.store().audit().query(asked.clone()).await?;
+        for event in &page.events {
+            let Some((session, digest)) = sealed_digest(event) else { continue };
+            report.recordings += 1;
+            let (_, wrong) = control.shelf().sealed_files(session, digest.to_owned()).await?;
+            if let Some(wrong) = wrong {
+                report.problem(event.seq, wrong);
+            }
+        }
+        let Some(next) = page.next else { return Ok(()) };
+        asked.cursor = Some(next);
+    }
 }
 
 /// What leaves the house is itself on the record, before it leaves.
@@ -134,6 +162,10 @@ async fn export(State(control): State<Control>, caller: Caller, list: List) -> A
         .sign(NewEvent::new(code::AUDIT_EXPORTED, control.now()))
         .with("exported", id.to_string());
     control.store().record(vec![event]).await?;
-    let bundle = control.store().audit().export(&id.to_string()).await?;
+    let mut bundle = control.store().audit().export(&id.to_string()).await?;
+    for recording in &mut bundle.recordings {
+        let digest = recording.digest.clone();
+        (recording.files, _) = control.shelf().sealed_files(&recording.session, digest).await?;
+    }
     Ok(Json(serde_json::to_value(bundle).map_err(Failure::internal)?))
 }

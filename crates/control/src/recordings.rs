@@ -3,10 +3,12 @@
 use crate::http::{Answer, Failure, List};
 use crate::sessions::RESOURCE;
 use crate::{Caller, Control, Routes};
-use api::audit::{NewEvent, code};
+use api::audit::{AuditOrder, AuditQuery, NewEvent, code};
+use api::bundle::sealed_digest;
 use api::endpoints::{Verb, recordings as table};
 use api::page::Page;
 use api::problem::Problem;
+use api::recording::tape::TAR;
 use api::recording::{
     CAST, MAX_SEARCH, RecordingCheck, RecordingMatch, RecordingQuery, RecordingView,
 };
@@ -29,6 +31,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .on(&table::TEXT, text)
         .on(&table::SEARCH, search)
         .on(&table::CHECK, check)
+        .on(&table::FILES, files)
 }
 
 impl From<ShelfError> for Failure {
@@ -121,15 +124,26 @@ async fn open(
     let view = seen(control, caller, session).await?;
     let playback =
         control.shelf().play(session, control.recording_key(), from_ms, following).await?;
+    looked(control, caller, view, how).await?;
+    Ok(playback)
+}
+
+/// Puts on the record that someone looks into a recording.
+async fn looked(
+    control: &Control,
+    caller: &Caller,
+    view: RecordingView,
+    how: &str,
+) -> Result<(), Failure> {
     let mut event = caller
         .sign(NewEvent::new(code::RECORDING_VIEWED, control.now()))
-        .session(session)
+        .session(&view.session)
         .target(&view.target)
         .with("how", how)
         .with("of", view.user);
     event.request = view.requests.first().cloned();
     control.store().record(vec![event]).await?;
-    Ok(playback)
+    Ok(())
 }
 
 fn stream(
@@ -182,6 +196,27 @@ async fn check(
     caller: Caller,
     Path(session): Path<String>,
 ) -> Answer<RecordingCheck> {
-    seen(&control, &caller, &session).await?;
-    Ok(Json(control.shelf().check(&session).await?))
+    let view = seen(&control, &caller, &session).await?;
+    let asked = AuditQuery {
+        codes: vec![code::RECORDING_SEALED.to_owned()],
+        session: Some(view.session),
+        order: AuditOrder::Oldest,
+        limit: Some(1),
+        ..AuditQuery::default()
+    };
+    let found = control.store().audit().query(asked).await?.events;
+    let logged = found.first().and_then(sealed_digest).map(|(_, digest)| digest.to_owned());
+    Ok(Json(control.shelf().check(&session, logged).await?))
+}
+
+/// Encrypted as they are, the files say when and how much; so this too is on the record.
+async fn files(
+    State(control): State<Control>,
+    caller: Caller,
+    Path(session): Path<String>,
+) -> Result<Response, Failure> {
+    let view = seen(&control, &caller, &session).await?;
+    let files = control.shelf().files(&session).await?;
+    looked(&control, &caller, view, "files").await?;
+    Ok(stream(TAR, files))
 }

@@ -111,7 +111,8 @@ async fn what_a_stopped_daemon_left_is_sealed_once() {
         shelf.settle(&sealed).unwrap();
     }
     assert!(shelf.sweep().unwrap().is_empty());
-    assert!(shelf.check(&meta(1).session).await.unwrap().intact);
+    let logged = shelf.find(&meta(1).session).await.unwrap().unwrap().digest;
+    assert!(shelf.check(&meta(1).session, logged).await.unwrap().intact);
     assert_eq!(room.played(&shelf, 1, 0).await, "header\none\n");
 }
 

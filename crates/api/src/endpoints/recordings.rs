@@ -1,6 +1,7 @@
 //! Recordings of sessions.
 
 use super::{Auth, Endpoint, Parameter};
+use crate::recording::tape::TAR;
 use crate::recording::{CAST, RecordingCheck, RecordingMatch, RecordingView};
 
 /// Lists recordings: one's own, or everybody's with the rule `list` on `session`.
@@ -65,10 +66,19 @@ pub const SEARCH: Endpoint = Endpoint::get(
 pub const CHECK: Endpoint = Endpoint::get(
     "/v1/recordings/{session}/check",
     "checkRecording",
-    "Recomputes a recording's digest from its files.",
+    "Recomputes a recording's digest from its files and compares it with its seal and the audit log.",
     Auth::User,
 )
 .answers::<RecordingCheck>();
 
+/// The files of a recording as they lie on disk, encrypted; audited as `recording.viewed`.
+pub const FILES: Endpoint = Endpoint::get(
+    "/v1/recordings/{session}/files",
+    "downloadRecording",
+    "Streams the files of a recording as they lie on disk, encrypted, in a tar archive.",
+    Auth::User,
+)
+.answers_bytes(TAR);
+
 /// All of them.
-pub const ALL: &[Endpoint] = &[LIST, SHOW, CONTENT, TEXT, SEARCH, CHECK];
+pub const ALL: &[Endpoint] = &[LIST, SHOW, CONTENT, TEXT, SEARCH, CHECK, FILES];

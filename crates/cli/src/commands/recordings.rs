@@ -98,7 +98,7 @@ pub struct SearchArgs {
     text: String,
 }
 
-/// Recompute a recording's digest from its files and compare it with its seal
+/// Recompute a recording's digest from its files and compare it with its seal and the audit log
 ///
 /// Ends with 10 if they differ.
 ///

@@ -22,9 +22,10 @@ use tower::ServiceExt as _;
 pub(crate) struct House {
     pub(crate) control: Control,
     pub(crate) store: Store,
+    pub(crate) shelf: Shelf,
     router: Router,
     clock: Arc<Mutex<Timestamp>>,
-    _dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -51,7 +52,7 @@ impl House {
         let shelf =
             Shelf::open_with(&dir.path().join("recordings"), recording_key.recipient(), 0).unwrap();
         let control = Control::new(Parts {
-            shelf,
+            shelf: shelf.clone(),
             recording_key,
             store: store.clone(),
             authorities: Arc::new(Authorities::generate("main", start).unwrap()),
@@ -63,7 +64,7 @@ impl House {
             meter: Arc::new(NoMeter),
         });
         let router = control.router();
-        Self { control, store, router, clock, _dir: dir }
+        Self { control, store, shelf, router, clock, dir }
     }
 
     /// A user record with these roles.

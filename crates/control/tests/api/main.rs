@@ -18,6 +18,7 @@ mod invites;
 mod login;
 mod many;
 mod powers;
+mod recordings;
 mod requests;
 mod stage;
 mod tokens;

@@ -49,7 +49,8 @@ async fn killed_at_any_moment_a_prefix_is_played_and_proven() {
         let told = desk.told();
         assert!(told.contains("session.ended alice root@db-box interrupted"), "{told}");
         assert!(told.contains("recovered"), "{told}");
-        assert!(desk.shelf.check(&meta(1).session).await.unwrap().intact);
+        let logged = desk.shelf.find(&meta(1).session).await.unwrap().unwrap().digest;
+        assert!(desk.shelf.check(&meta(1).session, logged).await.unwrap().intact);
 
         let mut shown = String::new();
         if !desk.files(1).iter().any(|file| file.to_string_lossy().ends_with(".age")) {

@@ -42,6 +42,7 @@ pub(super) fn bundle(
                 session: session.into(),
                 seq,
                 digest: digest.into(),
+                files: None,
             });
         }
         let path = prove_record(checkpoint.size, seq, &Nodes(connection))?;

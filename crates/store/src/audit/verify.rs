@@ -23,6 +23,8 @@ pub struct Report {
     pub root: String,
     /// How many checkpoints were checked.
     pub checkpoints: u64,
+    /// How many recordings were compared with the log, by who asked for the report.
+    pub recordings: u64,
     /// The first problems, in order.
     pub problems: Vec<Problem>,
     /// How many problems there are.
@@ -45,7 +47,8 @@ impl Report {
         self.found == 0
     }
 
-    fn problem(&mut self, at: u64, what: impl Into<String>) {
+    /// Adds one.
+    pub fn problem(&mut self, at: u64, what: impl Into<String>) {
         self.found += 1;
         if self.problems.len() < PROBLEMS {
             self.problems.push(Problem { at, what: what.into() });
@@ -79,8 +82,14 @@ pub(super) fn verify(
     keys: &[VerifierKey],
     trusted: &[String],
 ) -> Result<Report, AuditError> {
-    let mut report =
-        Report { events: 0, root: String::new(), checkpoints: 0, problems: Vec::new(), found: 0 };
+    let mut report = Report {
+        events: 0,
+        root: String::new(),
+        checkpoints: 0,
+        recordings: 0,
+        problems: Vec::new(),
+        found: 0,
+    };
     let mut expected = checkpoints(connection, keys, trusted, &mut report)?;
     let mut edge = Edge::default();
     check_roots(&mut report, &mut expected, 0, &edge);

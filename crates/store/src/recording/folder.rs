@@ -16,15 +16,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use api::recording::files::{FileDigest, META, PART, SEAL, is_file_name};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{Meta, Outcome};
 
-const META: &str = "meta.json";
-const SEAL: &str = "sealed.json";
-const PART: &str = ".cast.zst.age";
 const ASIDE: &str = ".writing";
 
 /// A recording's folder.
@@ -36,14 +33,6 @@ pub(super) struct Folder(pub(super) PathBuf);
 pub(super) struct PartName {
     pub(super) number: u32,
     pub(super) start_ms: u64,
-}
-
-/// What the seal says of one file.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct FileDigest {
-    pub(super) name: String,
-    pub(super) bytes: u64,
-    pub(super) sha256: String,
 }
 
 /// The seal: `sealed.json`.
@@ -59,7 +48,7 @@ pub(super) struct Seal {
     pub(super) broken: bool,
     /// `meta.json` and the parts, in order.
     pub(super) files: Vec<FileDigest>,
-    /// [`digest_over`] them.
+    /// [`api::recording::files::digest_over`] them.
     pub(super) digest: String,
 }
 
@@ -87,7 +76,7 @@ impl Folder {
         let bytes = serde_json::to_vec_pretty(meta)?;
         let written = private(&folder.0.join(META)).and_then(|mut file| file.write_all(&bytes));
         match written {
-            Ok(()) => Ok((folder, file_digest(META.to_owned(), &bytes))),
+            Ok(()) => Ok((folder, FileDigest::of(META, &bytes))),
             Err(error) => {
                 // The first error is the one to tell.
                 let _ = folder.remove();
@@ -100,7 +89,7 @@ impl Folder {
     pub(super) fn put(&self, name: PartName, bytes: &[u8]) -> io::Result<FileDigest> {
         let name = name.to_string();
         self.place(&name, bytes)?;
-        Ok(file_digest(name, bytes))
+        Ok(FileDigest::of(&name, bytes))
     }
 
     /// Makes `meta.json` and the folder's own name last through a loss of power.
@@ -165,11 +154,27 @@ impl Folder {
 
     /// Digests of `meta.json` and of the parts as they lie on disk, in order.
     pub(super) fn digests(&self) -> io::Result<Vec<FileDigest>> {
-        let mut digests = vec![file_digest(META.to_owned(), &fs::read(self.0.join(META))?)];
+        let mut digests = vec![FileDigest::of(META, &fs::read(self.0.join(META))?)];
         for part in self.parts()? {
-            digests.push(file_digest(part.to_string(), &self.read(part)?));
+            digests.push(FileDigest::of(&part.to_string(), &self.read(part)?));
         }
         Ok(digests)
+    }
+
+    /// The names of all files that a recording may have, in order, whether they should be there or not.
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.0)? {
+            names.extend(entry?.file_name().into_string().ok().filter(|name| is_file_name(name)));
+        }
+        // `meta.json` first.
+        names.sort_unstable_by_key(|name| (name != META, name.clone()));
+        Ok(names)
+    }
+
+    /// The file as it lies on disk.
+    pub(super) fn file(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.0.join(name))
     }
 
     /// When its newest file was written.
@@ -196,24 +201,6 @@ impl Folder {
     pub(super) fn remove(&self) -> io::Result<()> {
         fs::remove_dir_all(&self.0)
     }
-}
-
-/// SHA-256 over one line `name bytes sha256` per file: what the audit log holds.
-pub(super) fn digest_over(files: &[FileDigest]) -> String {
-    let mut sha = Sha256::new();
-    for file in files {
-        sha.update(format!("{} {} {}\n", file.name, file.bytes, file.sha256));
-    }
-    hex(&sha.finalize())
-}
-
-fn file_digest(name: String, bytes: &[u8]) -> FileDigest {
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    FileDigest { name, bytes: length, sha256: hex(&Sha256::digest(bytes)) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A new file that only we can read.

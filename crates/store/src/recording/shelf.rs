@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::page::Page;
+use api::recording::files::digest_over;
 use api::recording::{RecordingQuery, RecordingView};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::catalogue::Catalogue;
-use super::folder::{Folder, Seal, digest_over};
+use super::folder::{Folder, Seal};
 use super::spool::Progress;
 use super::{Meta, Outcome, Press, Recipient, Sealed, Spool};
 
@@ -276,6 +277,10 @@ impl Shelf {
         if let Err(error) = self.0.catalogue.remove(session) {
             tracing::warn!(session, %error, "a recording that never began cannot be unlisted");
         }
+    }
+
+    pub(super) fn listed(&self, session: &str) -> Result<Option<Folder>, ShelfError> {
+        Ok(self.0.catalogue.find(session)?.and_then(|view| self.folder(&view)))
     }
 
     pub(super) fn folder(&self, view: &RecordingView) -> Option<Folder> {

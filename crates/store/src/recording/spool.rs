@@ -3,11 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+use api::recording::files::{FileDigest, digest_over};
 use api::recording::{RecordingState, RecordingView};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::folder::{FileDigest, Folder, PartName, Seal, digest_over};
+use super::folder::{Folder, PartName, Seal};
 use super::{Meta, Outcome, Press, Shelf};
 
 /// How far a running recording has come.

@@ -20,6 +20,8 @@ use crate::output::{Output, one_line};
 use crate::table::{Column, Table};
 use crate::when;
 
+mod evidence;
+
 /// The largest bundle read, in bytes.
 pub const MAX_BUNDLE: u64 = 256 * 1024 * 1024;
 /// How many events are shown unless `--limit` says otherwise.
@@ -38,15 +40,22 @@ pub enum Command {
     Ls(LsArgs),
     /// Check the whole log, or a bundle without any server
     ///
+    /// The server compares its log with its checkpoints, and the seals of its recordings with the log;
+    /// `tsh recordings check` reads all of one recording. With --recordings the files of the recordings are
+    /// compared with what the bundle proves, each by its SHA-256: DIR/SESSION/meta.json and the parts.
     /// Ends with 10 if something does not hold.
     ///
     ///     tctl audit verify
     ///     tctl audit verify bundle.json --key 'audit.example+…'
+    ///     tctl audit verify bundle.json --recordings recordings
     #[command(verbatim_doc_comment)]
     Verify(VerifyArgs),
     /// Write everything that happened under a request, with its proof, into a file
     ///
+    /// With --recordings the recordings come too, encrypted as they lie on the server's disk.
+    ///
     ///     tctl audit export --request bc8ca931 -o bundle.json
+    ///     tctl audit export --request bc8ca931 -o bundle.json --recordings recordings
     #[command(verbatim_doc_comment)]
     Export(ExportArgs),
 }
@@ -94,6 +103,9 @@ pub struct VerifyArgs {
     /// The key the bundle must be signed with, as kept from before
     #[arg(long, value_name = "KEY", requires = "file")]
     key: Option<String>,
+    /// The folder of the recordings, to be compared with the bundle
+    #[arg(long, value_name = "DIR", requires = "file")]
+    recordings: Option<PathBuf>,
 }
 
 /// Arguments of `tctl audit export`.
@@ -105,6 +117,9 @@ pub struct ExportArgs {
     /// The file to write, or - for standard output
     #[arg(long, short = 'o', value_name = "FILE", default_value = "-")]
     output: PathBuf,
+    /// Download the recordings into this folder, one folder a session
+    #[arg(long, value_name = "DIR")]
+    recordings: Option<PathBuf>,
 }
 
 /// Runs one of them.
@@ -114,7 +129,9 @@ pub struct ExportArgs {
 pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Ls(args) => list(cx, args),
-        Command::Verify(VerifyArgs { file: Some(file), key }) => offline(cx, &file, key.as_deref()),
+        Command::Verify(VerifyArgs { file: Some(file), key, recordings }) => {
+            offline(cx, &file, key.as_deref(), recordings.as_deref())
+        }
         Command::Verify(VerifyArgs { file: None, .. }) => online(cx),
         Command::Export(args) => export(cx, args),
     }
@@ -183,6 +200,8 @@ struct Report {
     events: u64,
     root: String,
     checkpoints: u64,
+    #[serde(default)]
+    recordings: u64,
     problems: Vec<ReportProblem>,
     found: u64,
 }
@@ -199,8 +218,8 @@ fn online(cx: &mut Context) -> Result<Exit, Error> {
         if report.found == 0 {
             writeln!(
                 out,
-                "Verified: {} events and {} checkpoints agree.",
-                report.events, report.checkpoints
+                "Verified: {} events, {} checkpoints and the seals of {} recordings agree.",
+                report.events, report.checkpoints, report.recordings
             )?;
             return writeln!(out, "Root  {}", one_line(&report.root));
         }
@@ -213,11 +232,16 @@ fn online(cx: &mut Context) -> Result<Exit, Error> {
     if report.found == 0 {
         return Ok(Exit::Done);
     }
-    Err(Error::new(Exit::Unproven, "the audit log was changed after it was written")
+    Err(Error::new(Exit::Unproven, "the audit log or a recording was changed after it was written")
         .hint("keep the data directory as it is, and compare it with a backup and with checkpoints kept elsewhere"))
 }
 
-fn offline(cx: &mut Context, file: &Path, key: Option<&str>) -> Result<Exit, Error> {
+fn offline(
+    cx: &mut Context,
+    file: &Path,
+    key: Option<&str>,
+    recordings: Option<&Path>,
+) -> Result<Exit, Error> {
     let trusted = key
         .map(|key| {
             key.parse::<VerifierKey>()
@@ -230,7 +254,16 @@ fn offline(cx: &mut Context, file: &Path, key: Option<&str>) -> Result<Exit, Err
     })?;
     match bundle::verify(&bundle, trusted.as_ref()) {
         Ok(verified) => {
-            cx.show(&bundle, |out| holds(out, &bundle, &verified))?;
+            if let Some(dir) = recordings {
+                evidence::compare(&bundle, dir)?;
+            }
+            cx.show(&bundle, |out| {
+                holds(out, &bundle, &verified)?;
+                match recordings {
+                    Some(_) => writeln!(out, "Every recording is what was sealed."),
+                    None => Ok(()),
+                }
+            })?;
             if trusted.is_none() {
                 writeln!(
                     cx.err,
@@ -315,6 +348,9 @@ fn export(cx: &mut Context, args: ExportArgs) -> Result<Exit, Error> {
         )
     })?;
     if args.output.as_os_str() == "-" {
+        if args.recordings.is_some() {
+            return Err(Error::usage("`--recordings` needs a file for the bundle: -o FILE"));
+        }
         cx.out.raw().write_all(&bytes)?;
         writeln!(cx.out)?;
         return Ok(Exit::Done);
@@ -326,7 +362,19 @@ fn export(cx: &mut Context, args: ExportArgs) -> Result<Exit, Error> {
         "Wrote {} ({size}): {events} events of {id}, verified.",
         args.output.display()
     )?;
-    writeln!(cx.err, "hint: check it anywhere with: tctl audit verify {}", args.output.display())?;
+    let mut again = format!("tctl audit verify {}", args.output.display());
+    if let Some(dir) = &args.recordings {
+        evidence::download(&api, &bundle, dir)?;
+        evidence::compare(&bundle, dir)?;
+        let sealed = bundle.recordings.len();
+        writeln!(
+            cx.out,
+            "Wrote {sealed} recordings to {}, verified.",
+            one_line(&dir.display().to_string())
+        )?;
+        again.push_str(&format!(" --recordings {}", dir.display()));
+    }
+    writeln!(cx.err, "hint: check it anywhere with: {again}")?;
     Ok(Exit::Done)
 }
 
