@@ -36,6 +36,9 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(10);
 /// How long sessions may take to end when the daemon stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
+/// Open files below which a house cannot serve many people at once: a session takes about four.
+const FEW_FILES: u64 = 16_384;
+
 /// Reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -51,6 +54,7 @@ pub fn system_clock() -> Clock {
 /// # Errors
 /// What could not be opened, with what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    raise_open_files();
     let stop = CancellationToken::new();
     let signals = tokio::spawn(signalled(stop.clone()));
     let ended = serve(config, system_clock(), stop).await;
@@ -250,6 +254,29 @@ impl HttpHandler for Api {
             None => Caller::Anonymous { peer: Some(connection.peer.ip()) },
         };
         Box::pin(http::serve(connection.stream, self.router.clone(), caller, self.stop.clone()))
+    }
+}
+
+/// Takes as many open files as the kernel lets us have: each connection and each recording is one.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // `None` is no limit at all.
+    let Some(before) = current else { return };
+    let now = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files could not be raised");
+            Some(before)
+        }
+    };
+    match now {
+        Some(files) if files < FEW_FILES => tracing::warn!(
+            files,
+            wanted = FEW_FILES,
+            "few files may be open at once, so few people can be served: raise the hard limit (`LimitNOFILE=` of the service, `ulimit -Hn`)"
+        ),
+        Some(_) | None => {}
     }
 }
 

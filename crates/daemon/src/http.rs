@@ -16,6 +16,9 @@ use tower::ServiceExt as _;
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// Bytes of one request's head.
 const MAX_HEAD: usize = 64 * 1024;
+/// How long answers that are under way may take to end when the daemon stops. Streams of events never end by
+/// themselves; their readers come back elsewhere, or later.
+const FINISH_WITHIN: Duration = Duration::from_secs(2);
 /// Streams one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 128;
 
@@ -47,7 +50,10 @@ where
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(FINISH_WITHIN, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return tracing::debug!("an HTTP connection was dropped, the daemon stops"),
+            }
         }
     };
     if let Err(error) = ended {

@@ -124,7 +124,7 @@ async fn run<D: Door>(
 ) -> Result<(), Error> {
     let _counted = counted;
     let _open = session.house.open.token();
-    let entry = session.house.registry.enter(&session).await;
+    let entry = session.house.registry.enter(&session);
     let ended = door.serve(guest, Arc::clone(&session), guard(Arc::clone(&session))).await;
     let (outcome, result) = match ended {
         Ended::Finished => (Outcome::Finished, Ok(())),

@@ -15,5 +15,7 @@
 mod crash;
 mod hostile;
 mod house;
+mod input;
 mod sshd;
+mod stop;
 mod story;
