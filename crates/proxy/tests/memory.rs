@@ -1,7 +1,14 @@
 //! How much memory sessions take. A binary of its own: other tests in the same process would be measured too.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, which is what it is for"
+)]
+
 #[path = "it/stand.rs"]
-#[allow(dead_code, reason = "the stand has more than these tests use")]
+#[expect(dead_code, reason = "the stand has more than these tests use")]
 mod stand;
 
 use std::process::Stdio;
