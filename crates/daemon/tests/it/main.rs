@@ -13,9 +13,11 @@
 )]
 
 mod crash;
+mod disk;
 mod hostile;
 mod house;
 mod input;
 mod sshd;
 mod stop;
 mod story;
+mod strangers;
