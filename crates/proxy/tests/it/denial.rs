@@ -167,6 +167,8 @@ async fn an_empty_reason_leaves_with_the_status_of_a_denial() {
     ssh.stdin.as_mut().unwrap().write_all(b"\n").await.unwrap();
     until(&mut ssh, &mut shown, "status=77").await;
     assert_eq!(shown.matches("Access denied").count(), 1, "said once: {shown}");
+    let after = shown.split("Reason (empty to leave): ").last().unwrap();
+    assert_eq!(after.trim(), "status=77", "nothing but the end comes after the question");
     assert!(stand.desk.asked.lock().unwrap().is_empty());
     assert!(!shown.contains("Permission denied"), "{shown}");
 }
