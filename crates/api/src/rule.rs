@@ -20,13 +20,14 @@
 //!           - { weekday: Monday, start: "09:00", end: "17:00" }
 //! ```
 
-use crate::{document::Metadata, problem::FieldProblem};
+use crate::{document::Metadata, problem::FieldProblem, request::NewRequest};
 use access::{
     expr::Expr,
     review::Decision,
-    rule::{Notification, Rule},
+    rule::{Finding, Notification, Rule},
     schedule::{Schedule, Shift},
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt::Display};
 use utoipa::ToSchema;
@@ -52,6 +53,81 @@ pub struct RuleDocument {
     pub metadata: Metadata,
     /// The rule.
     pub spec: RuleSpec,
+}
+
+/// Body of `POST /v1/rule-tests`: what a rule would have said, without saying it.
+///
+/// Without `requests` and `made_up`: of the newest requests there are.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleTest {
+    /// The rule, written already or not.
+    pub rule: RuleDocument,
+    /// Of these past requests, by id.
+    #[serde(default)]
+    pub requests: Vec<String>,
+    /// Of a request nobody has made: as it would be filed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_up: Option<NewRequest>,
+    /// When the request nobody has made would be made; now unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Timestamp>,
+    /// Of how many of the newest requests: 100 unless told, 1000 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// What a rule would have said, with the roles, traits and labels of today.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct RuleTested {
+    /// One for each request.
+    pub findings: Vec<RuleFinding>,
+}
+
+/// What a rule would have said of one request.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct RuleFinding {
+    /// The request; absent for one nobody has made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// For whom it is.
+    pub user: String,
+    /// The roles asked for.
+    pub roles: Vec<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What the rule would have done.
+    pub verdict: RuleVerdict,
+}
+
+/// What a rule makes of a request.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleVerdict {
+    /// It would approve.
+    Approves,
+    /// It would deny.
+    Denies,
+    /// Its condition does not hold.
+    NoMatch,
+    /// It matches, and only tells someone.
+    Notifies,
+    /// Its condition holds, but not at that hour.
+    OutOfHours,
+}
+
+impl From<Finding> for RuleVerdict {
+    fn from(finding: Finding) -> Self {
+        match finding {
+            Finding::Decides(Decision::Approve) => Self::Approves,
+            Finding::Decides(Decision::Deny) => Self::Denies,
+            Finding::NoMatch => Self::NoMatch,
+            Finding::Notifies => Self::Notifies,
+            Finding::OutOfHours => Self::OutOfHours,
+        }
+    }
 }
 
 /// What a rule does.

@@ -16,6 +16,8 @@ mod list;
 mod view;
 
 pub use act::act;
+pub(crate) use draft::draft;
+pub(crate) use filed::made_up;
 pub use filed::{dry_run, file};
 pub(crate) use handlers::routes;
 pub use view::show;

@@ -5,7 +5,7 @@ use crate::document::Written;
 use crate::lock::LockDocument;
 use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
 use crate::role::RoleDocument;
-use crate::rule::RuleDocument;
+use crate::rule::{RuleDocument, RuleTest, RuleTested};
 
 /// Lists roles.
 pub const ROLE_LIST: Endpoint =
@@ -163,6 +163,15 @@ pub const RULE_DELETE: Endpoint = Endpoint::delete(
     "Remove an access monitoring rule",
     Auth::Rule("access_monitoring_rule", Verb::Delete),
 );
+/// Tries a rule. Nothing is written.
+pub const RULE_TEST: Endpoint = Endpoint::post(
+    "/v1/rule-tests",
+    "testRule",
+    "Say what an access monitoring rule would have done with past or made-up requests",
+    Auth::Rule("access_monitoring_rule", Verb::Read),
+)
+.takes::<RuleTest>()
+.answers::<RuleTested>();
 
 /// All of them.
 pub const ALL: &[Endpoint] = &[
@@ -188,4 +197,5 @@ pub const ALL: &[Endpoint] = &[
     RULE_SHOW,
     RULE_PUT,
     RULE_DELETE,
+    RULE_TEST,
 ];

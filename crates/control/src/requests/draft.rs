@@ -8,7 +8,7 @@ use api::request::{self as shape, NewRequest, NewReview, Override};
 use std::str::FromStr;
 
 /// The draft of a body, or every field of it that cannot be read.
-pub(super) fn draft(body: NewRequest) -> Result<Draft, Failure> {
+pub(crate) fn draft(body: NewRequest) -> Result<Draft, Failure> {
     let mut problems = Vec::new();
     let mut resources = Vec::new();
     for (number, text) in body.resources.iter().enumerate() {

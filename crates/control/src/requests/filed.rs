@@ -5,6 +5,7 @@ use crate::{Control, Failure};
 use access::name::RequestId;
 use access::request::{Draft, Event, Request, file as decide};
 use access::rule;
+use jiff::Timestamp;
 use store::kv::Revision;
 use store::requests::Kept;
 
@@ -33,6 +34,23 @@ pub async fn file(control: &Control, who: &Who, draft: Draft) -> Result<Kept, Er
         }
     }
     Err(Error::Busy)
+}
+
+/// What the law would file at `at`, before any rule has its say. Nothing is kept.
+///
+/// # Errors
+/// As [`file`].
+pub(crate) fn made_up(
+    control: &Control,
+    who: &Who,
+    draft: Draft,
+    at: Timestamp,
+) -> Result<Request, Error> {
+    let id = RequestId::from_bits(rand::random());
+    control.store().policy().read(|policy| {
+        let first = decide(policy, &who.actor, draft, id, at)?;
+        Ok(Request::replay([first]).map_err(Failure::internal)?)
+    })
 }
 
 fn decided(control: &Control, who: &Who, draft: Draft) -> Result<(Request, Vec<Event>), Error> {

@@ -1,6 +1,6 @@
 //! Documents: written, read back, refused.
 
-use crate::house::{ADMIN, House};
+use crate::house::{ADMIN, Answer, House};
 use serde_json::json;
 
 const NODE: &str = "kind: node\nversion: v1\nmetadata: {name: db-box, labels: {env: prod}}\nspec: {addr: 'db-box:22'}";
@@ -167,4 +167,47 @@ async fn a_host_is_told_what_it_needs_to_trust_us() {
     assert_eq!(stolen.body["errors"][0]["path"], "names[0]", "{}", stolen.body);
     let log = house.get(ADMIN, "/v1/audit?code=cert.issued").await;
     assert_eq!(log.body["events"].as_array().unwrap().len(), 1);
+}
+
+/// What a rule makes of requests for `dba`, by its condition.
+async fn tried(house: &House, condition: &str, more: serde_json::Value) -> Answer {
+    let mut body = json!({"rule": {
+        "kind": "access_monitoring_rule", "version": "v1", "metadata": {"name": "tried"},
+        "spec": {
+            "subjects": ["access_request"], "condition": condition, "desired_state": "reviewed",
+            "automatic_review": {"integration": "builtin", "decision": "APPROVED"},
+        },
+    }});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    house.call(house.user("ada"), "POST", "/v1/rule-tests", &body).await
+}
+
+const DBA: &str = r#"access_request.spec.roles.contains("dba")"#;
+
+#[tokio::test]
+async fn a_rule_is_tried_on_past_and_made_up_requests_and_nothing_is_kept() {
+    let house = House::staged().await;
+    let id = house.asked("alice").await.to_string();
+    let verdict = |answer: &Answer| {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let findings = answer.body["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 1);
+        (findings[0]["request"].as_str().map(str::to_owned), findings[0]["verdict"].clone())
+    };
+    for more in [json!({}), json!({"requests": [id]})] {
+        let answer = tried(&house, DBA, more.clone()).await;
+        assert_eq!(verdict(&answer), (Some(id.clone()), json!("approves")));
+        let answer = tried(&house, r#"user.metadata.name == "bob""#, more).await;
+        assert_eq!(verdict(&answer), (Some(id.clone()), json!("no_match")));
+    }
+    let made_up = json!({"made_up": {"user": "alice", "roles": ["dba"], "reason": "x"}});
+    assert_eq!(verdict(&tried(&house, DBA, made_up).await), (None, json!("approves")));
+    let never = json!({"made_up": {"user": "alice", "roles": ["admin"], "reason": "x"}});
+    assert_ne!(tried(&house, DBA, never).await.status, 200, "it could not be filed");
+    let unknown = json!({"requests": ["00000000-0000-0000"]});
+    assert_eq!(tried(&house, DBA, unknown).await.status, 404);
+    assert_eq!(tried(&house, "frobnicate(1)", json!({})).await.status, 422);
+    let requests = house.get(ADMIN, "/v1/requests?state=all").await;
+    assert_eq!(requests.body["items"].as_array().unwrap().len(), 1);
+    assert_eq!(requests.body["items"][0]["state"], "pending");
 }
