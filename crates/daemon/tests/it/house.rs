@@ -16,6 +16,8 @@ pub(crate) struct House {
     pub(crate) listen: SocketAddr,
     pub(crate) diag: SocketAddr,
     pub(crate) daemon: Option<Daemon>,
+    /// The pin of a daemon that printed none to us.
+    pub(crate) told_pin: Option<String>,
 }
 
 /// A running `countersign`.
@@ -52,7 +54,7 @@ impl House {
     /// A folder and ports, nothing started.
     pub(crate) fn build() -> Self {
         let dir = tempfile::Builder::new().prefix("countersign-it-").tempdir().unwrap();
-        Self { dir, listen: free(), diag: free(), daemon: None }
+        Self { dir, listen: free(), diag: free(), daemon: None, told_pin: None }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -244,6 +246,9 @@ impl House {
 
     /// The pin the daemon showed when it started.
     pub(crate) fn pin(&self) -> String {
+        if let Some(pin) = &self.told_pin {
+            return pin.clone();
+        }
         let greeting = &self.daemon.as_ref().unwrap().greeting;
         greeting
             .split_whitespace()

@@ -12,11 +12,13 @@
     reason = "a story that does not go as told fails"
 )]
 
+mod clock;
 mod crash;
 mod disk;
 mod hostile;
 mod house;
 mod input;
+mod inside;
 mod sshd;
 mod stop;
 mod story;
