@@ -62,7 +62,9 @@ pub trait HttpHandler: Send + Sync {
 /// Takes a fresh connection to its door.
 pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot: Option<Slot>) {
     let severer = wire.severer();
-    let sorted = tokio::time::timeout(FIRST_BYTES_WAIT, sort(&house, wire, peer, slot)).await;
+    // On the heap, and freed when it is done: a session lives for hours, its first bytes do not.
+    let sorting = Box::pin(sort(&house, wire, peer, slot));
+    let sorted = tokio::time::timeout(FIRST_BYTES_WAIT, sorting).await;
     match sorted {
         Ok(Some(Sorted::Ssh { wire, approach })) => {
             let peer = approach.peer;

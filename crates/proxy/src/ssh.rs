@@ -249,7 +249,8 @@ impl<S> SshDoor<S> {
         let mut cut = std::pin::pin!(cut);
         // The client hears that he is in while the way to the target is being made.
         let connected = {
-            let mut connecting = std::pin::pin!(upstream::connect(link));
+            // On the heap, and freed when it is done: otherwise every idle session keeps room for its handshake.
+            let mut connecting = Box::pin(upstream::connect(link));
             tokio::select! {
                 connected = &mut connecting => connected,
                 _ = &mut running => return Ended::Finished,
