@@ -36,7 +36,8 @@ pub(super) struct Sitting {
     part_start: Duration,
     headed: bool,
     broken: bool,
-    channels: BTreeMap<u32, Channel>,
+    // Boxed: a node of the map has room for eleven, and most sessions have one.
+    channels: BTreeMap<u32, Box<Channel>>,
 }
 
 struct Channel {
@@ -93,7 +94,7 @@ impl Sitting {
             error: Track::new(Stream::Error, shown),
             input: Track::new(Stream::Input, typed),
         };
-        self.channels.insert(channel, tracks);
+        self.channels.insert(channel, Box::new(tracks));
         self.event(at, channel, Event::Begin { kind: purpose.kind(), text: purpose.text() });
         if let Purpose::Terminal { cols, rows, .. } = purpose {
             self.event(at, channel, Event::Resize { cols: *cols, rows: *rows });
