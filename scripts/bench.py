@@ -2,7 +2,7 @@
 """Measures Countersign on this machine: against direct and the usual proxies, and what only it does.
 
     make bench                                     everything, ~15 minutes
-    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, latency, cycles, stall
+    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, idle, latency, cycles, stall
 
 `compare` runs the comparison harness (bench.py and stack.py in the folder given by --harness) with Countersign as one
 more subject, its real sshd behind it, recording on. The others need no harness. Prints Markdown.
@@ -80,7 +80,7 @@ def compare(stand, a):
     signal.signal(signal.SIGUSR1, again)
     argv = [sys.executable, os.path.join(a.harness, "bench.py"), "--suite", "mem,ssh", "--mem-kinds", "ssh",
             "--subjects", "direct,haproxy-tcp,proxyjump,ssh-bastion,countersign", "--add", stand.path("subject.json"),
-            "--idle-ssh", str(a.idle), "--ciphers", "aes256-gcm", "--out", stand.path("results")] + (["--quick"] if a.quick else [])
+            "--idle-ssh", "300", "--ciphers", "aes256-gcm", "--out", stand.path("results")] + (["--quick"] if a.quick else [])
     child = subprocess.Popen(argv, stderr=sys.stderr if a.verbose else subprocess.DEVNULL)
     while child.poll() is None:
         time.sleep(0.2)
@@ -152,8 +152,8 @@ def latency(stand, a):
         ssh = Terminal(["ssh", "-tt", "-F", config, f"{stand.login}@db-box", "echo I''N; sleep 60"], stand.env("alice", TERM="xterm"))
         ssh.until(r"Reason[^\n]*: ?$")
         os.write(ssh.fd, b"measured\n")
-        ssh.until(r"(?i)bob|asked")
-        request = admin.call("GET", "/v1/requests?user=alice&state=pending&limit=1")["items"][0]["id"]
+        ssh.until(r"Request (\S+) is filed")
+        request = re.search(r"Request (\S+) is filed", ssh.seen)[1]
         began = time.monotonic()
         admin.call("POST", f"/v1/requests/{request}/state", {"decision": "approve", "reason": "measured"})
         approved.append(1000 * (ssh.until("IN") - began))
@@ -195,6 +195,32 @@ def cycles(stand, a):
           f"| {got['per_second']:.0f} | {got['slowest_ms']:.0f} | {before:.0f} |", flush=True)
 
 
+# ---------------------------------------------------------------------- idle
+def idle(stand, a):
+    """What sessions cost that do nothing, in a fresh daemon."""
+    stand.restart_daemon()
+    argv = ["ssh", "-T", "-F", os.path.join(stand.home("dave"), "config.block"), f"{stand.login}@db-box"]
+    fresh = rss(stand.daemon.pid)
+    subprocess.run(argv + ["true"], check=True, env=stand.env("dave"), stdin=subprocess.DEVNULL)
+    first, ps = rss(stand.daemon.pid), []
+    try:
+        while len(ps) < a.idle:
+            more = [subprocess.Popen(argv + ["echo R; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.DEVNULL, env=stand.env("dave")) for _ in range(10)]
+            ps += more
+            if any(p.stdout.readline() != b"R\n" for p in more):
+                raise Failed(f"only {len(ps)} sessions opened")
+        time.sleep(2)
+        full = rss(stand.daemon.pid)
+    finally:
+        for p in ps:
+            p.kill()
+        for p in ps:
+            p.communicate()
+    print(f"\n#### {a.idle} idle sessions, recording on\n\n| idle daemon, MiB RSS | after one session | with all | KiB a session |\n|---:|---:|---:|---:|\n"
+          f"| {fresh:.1f} | {first:.1f} | {full:.1f} | {(full - first) * 1024 / a.idle:.0f} |", flush=True)
+
+
 # --------------------------------------------------------------------- stall
 def stall(stand, a):
     """A reader that stops: how much the daemon grows in 10 s."""
@@ -217,7 +243,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--bin", required=True, help="folder of the programs, with examples/cycles in it")
     ap.add_argument("--harness", help="folder of the comparison harness")
-    ap.add_argument("--only", default="compare,latency,cycles,stall", help="parts, comma-separated")
+    ap.add_argument("--only", default="compare,idle,latency,cycles,stall", help="parts, comma-separated")
     ap.add_argument("--runs", type=int, default=RUNS)
     ap.add_argument("--idle", type=int, default=1000, help="idle sessions of the memory measure")
     ap.add_argument("--quick", action="store_true")
@@ -235,7 +261,7 @@ def main():
     try:
         stand.up()
         for part in parts:
-            {"compare": compare, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
+            {"compare": compare, "idle": idle, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
     except (Failed, subprocess.CalledProcessError) as e:
         sys.exit(f"bench: {e}")
     except KeyboardInterrupt:
