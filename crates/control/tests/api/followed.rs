@@ -46,8 +46,7 @@ impl Stream {
                 return (field("id:").parse().unwrap(), field("event:"), data);
             }
             let frame = tokio::time::timeout(Duration::from_secs(20), self.body.frame()).await;
-            let bytes =
-                frame.expect("an event should have come").unwrap().unwrap().into_data().unwrap();
+            let bytes = frame.unwrap().unwrap().unwrap().into_data().unwrap();
             self.text.push_str(std::str::from_utf8(&bytes).unwrap());
         }
     }

@@ -83,7 +83,7 @@ impl House {
     /// Moves the clock.
     pub(crate) fn later(&self, minutes: i64) {
         let mut clock = self.clock.lock().unwrap();
-        *clock = *clock + SignedDuration::from_mins(minutes);
+        *clock += SignedDuration::from_mins(minutes);
     }
 
     /// A caller with an identity of ours.
