@@ -122,8 +122,9 @@ async fn run<D: Door>(
     session: Arc<Session>,
     counted: Counted,
 ) -> Result<(), Error> {
-    let _counted = counted;
+    // Dropped in reverse: who waits for the last session to be gone finds it counted out.
     let _open = session.house.open.token();
+    let _counted = counted;
     let entry = session.house.registry.enter(&session);
     let ended = door.serve(guest, Arc::clone(&session), guard(Arc::clone(&session))).await;
     let (outcome, result) = match ended {
