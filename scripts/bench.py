@@ -78,7 +78,7 @@ def compare(stand, a):
         with open(pid, "w") as f:
             f.write(str(stand.daemon.pid))
     signal.signal(signal.SIGUSR1, again)
-    argv = [sys.executable, os.path.join(a.harness, "bench.py"), "--suite", "mem,ssh", "--mem-kinds", "ssh",
+    argv = [sys.executable, os.path.join(a.harness, "bench.py"), "--suite", a.suite, "--mem-kinds", "ssh",
             "--subjects", "direct,haproxy-tcp,proxyjump,ssh-bastion,countersign", "--add", stand.path("subject.json"),
             "--idle-ssh", "300", "--ciphers", "aes256-gcm", "--out", stand.path("results")] + (["--quick"] if a.quick else [])
     child = subprocess.Popen(argv, stderr=sys.stderr if a.verbose else subprocess.DEVNULL)
@@ -247,6 +247,7 @@ def main():
     ap.add_argument("--only", default="compare,idle,latency,cycles,stall", help="parts, comma-separated")
     ap.add_argument("--runs", type=int, default=RUNS)
     ap.add_argument("--idle", type=int, default=1000, help="idle sessions of the memory measure")
+    ap.add_argument("--suite", default="mem,ssh", help="of the comparison harness")
     ap.add_argument("--quick", action="store_true")
     ap.add_argument("--verbose", action="store_true")
     ap.add_argument("--identity", default="id_ed25519")
