@@ -53,8 +53,6 @@ pub struct Limits {
     pub unauthenticated: usize,
     /// The same, from one address.
     pub unauthenticated_per_address: usize,
-    /// Live sessions altogether.
-    pub sessions: usize,
 }
 
 /// How the log looks.
@@ -165,7 +163,6 @@ impl Config {
                 unauthenticated_per_address: limits
                     .value::<Count>("unauthenticated_per_address")
                     .map_or(1024, |count| count.0),
-                sessions: limits.value::<Count>("sessions").map_or(20_000, |count| count.0),
             },
             log: Log {
                 level: overrides.level.or_else(|| log.value("level")).unwrap_or(Level::Info),

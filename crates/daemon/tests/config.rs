@@ -27,7 +27,7 @@ fn every_problem_is_told_at_once() {
             line 1: cluster: `Prod!`: must be up to 63 of a-z, 0-9, `.` and `-`, beginning with a letter or digit
             line 2: listen: `3080`: invalid socket address syntax
             line 4: limits.unauthenticated: `0`: must be a whole number from 1 to 1000000
-            line 5: limits.sesions: unknown key; known here: unauthenticated, unauthenticated_per_address, sessions
+            line 5: limits.sesions: unknown key; known here: unauthenticated, unauthenticated_per_address
             line 6: log: must be a map of keys
             line 8: proxy_protocol.trusted[1]: `nowhere`: invalid IP address syntax
             line 9: telemetry: unknown key; known here: seal, proxy_protocol, limits, log, data_dir, listen, public_addr, diag_listen, cluster
