@@ -8,8 +8,9 @@ mod law;
 
 use std::net::SocketAddr;
 
+use access::ask::Ask;
 use access::identity::Identity;
-use access::name::{Login, RequestId, SessionId, TargetName};
+use access::name::{RequestId, SessionId, TargetName};
 use jiff::{SignedDuration, Timestamp};
 use store::recording::NewEvent;
 
@@ -22,10 +23,8 @@ pub use law::Law;
 pub struct Caller {
     /// Who.
     pub identity: Identity,
-    /// The target's name.
-    pub target: TargetName,
-    /// The account on it.
-    pub login: Login,
+    /// What for: which target, and in what way.
+    pub ask: Ask,
     /// Where the connection came from.
     pub peer: SocketAddr,
     /// The client's software, as it says.
@@ -33,13 +32,25 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The target's name.
+    #[must_use]
+    pub const fn target(&self) -> &TargetName {
+        &self.ask.target.name
+    }
+
+    /// The account on the target; empty where the way there names none.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.ask.action.login().unwrap_or_default()
+    }
+
     /// An event about this caller at `now`.
     pub(crate) fn event(&self, code: &'static str, now: Timestamp) -> NewEvent {
         NewEvent::new(code, now)
             .user(&self.identity.user)
             .login(self.identity.login)
-            .target(&self.target)
-            .with("account", self.login.as_str())
+            .target(self.target())
+            .with("account", self.account())
             .with("peer", self.peer.to_string())
     }
 }

@@ -52,8 +52,8 @@ impl Registry {
         let value = json!({
             "id": session.id.to_string(),
             "user": session.caller.identity.user.as_str(),
-            "target": session.caller.target.as_str(),
-            "login": session.caller.login.as_str(),
+            "target": session.caller.target().as_str(),
+            "login": session.caller.account(),
             "started": session.now(),
             "requests": requests,
             "recorded": rights.keep.mode != Mode::Off,

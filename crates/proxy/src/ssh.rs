@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::ask::Ask;
 use access::identity::Identity;
 use russh::server::RunningSession;
 use russh::{Disconnect, server};
@@ -166,7 +167,7 @@ where
         match (login.parse(), target.parse()) {
             (Ok(login), Ok(target)) => {
                 let client = software.name();
-                let caller = Caller { identity, target, login, peer, client };
+                let caller = Caller { identity, ask: Ask::ssh(target, login), peer, client };
                 Ok(Some((guest, caller)))
             }
             _ => {

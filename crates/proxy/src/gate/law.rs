@@ -100,8 +100,7 @@ impl Gate {
 
     /// Whether `caller` may pass at `now`, and on what terms.
     pub(crate) fn admit(&self, caller: &Caller, now: Timestamp) -> Result<Rights, Refused> {
-        let ask = Ask::ssh(caller.target.clone(), caller.login.clone());
-        match self.0.decide(&caller.identity, &ask, now) {
+        match self.0.decide(&caller.identity, &caller.ask, now) {
             Ok(permit) => Ok(rights(&permit)),
             Err(denial) => Err(Refused::denied(&denial)),
         }
@@ -114,8 +113,7 @@ impl Gate {
         session: SessionId,
         now: Timestamp,
     ) -> Result<Rights, Refused> {
-        let ask = Ask::ssh(caller.target.clone(), caller.login.clone());
-        match self.0.renew(&caller.identity, &ask, session, now) {
+        match self.0.renew(&caller.identity, &caller.ask, session, now) {
             Ok(permit) => Ok(rights(&permit)),
             Err(denial) => Err(Refused::denied(&denial)),
         }

@@ -26,7 +26,7 @@ impl Back {
         match (shown, &self.trust) {
             (PublicKeyOrCertificate::Certificate(certificate), HostTrust::Authority) => self
                 .authorities
-                .verify_host(certificate, self.link.session.caller.target.as_str(), self.now)
+                .verify_host(certificate, self.link.session.caller.target().as_str(), self.now)
                 .is_ok(),
             (PublicKeyOrCertificate::PublicKey { key, .. }, HostTrust::Keys(pinned)) => {
                 pinned.iter().any(|one| one.key_data() == key.key_data())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::ask::Action;
 use ca::{Allowed, UpstreamPlan};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
@@ -51,7 +52,7 @@ pub(crate) fn config(trust: Trust) -> Arc<client::Config> {
 /// Connects `link` to its target.
 pub(super) async fn connect(link: &Arc<Link>) -> Result<Target, Error> {
     let session = &link.session;
-    let name = &session.caller.target;
+    let name = session.caller.target();
     let target: Box<str> = name.as_str().into();
     let node = session.house.nodes.node(name).await;
     let node = node
@@ -72,7 +73,7 @@ pub(super) async fn connect(link: &Arc<Link>) -> Result<Target, Error> {
 async fn greet(link: &Arc<Link>, node: &Node, wire: Wire) -> Result<Target, Error> {
     let session = &link.session;
     let house = &session.house;
-    let target: Box<str> = session.caller.target.as_str().into();
+    let target: Box<str> = session.caller.target().as_str().into();
     let back = Back {
         link: Arc::clone(link),
         authorities: Arc::clone(&house.authorities),
@@ -96,14 +97,14 @@ async fn greet(link: &Arc<Link>, node: &Node, wire: Wire) -> Result<Target, Erro
     match done {
         AuthResult::Success => Ok(Target(Arc::new(handle))),
         AuthResult::Failure { .. } => {
-            Err(Error::LoginRefused { target, login: session.caller.login.as_str().into() })
+            Err(Error::LoginRefused { target, login: session.caller.account().into() })
         }
     }
 }
 
 async fn log_in(link: &Link, node: &Node, handle: &mut Handle<Back>) -> Result<AuthResult, Error> {
     let caller = &link.session.caller;
-    let login = caller.login.as_str();
+    let login = caller.account();
     let done = match &node.login {
         NodeLogin::Certificate => {
             let (key, certificate) = credential(link)?;
@@ -121,7 +122,7 @@ async fn log_in(link: &Link, node: &Node, handle: &mut Handle<Back>) -> Result<A
             handle.authenticate_password(login, password.as_str()).await
         }
     };
-    done.map_err(|source| Error::Target { target: caller.target.as_str().into(), source })
+    done.map_err(|source| Error::Target { target: caller.target().as_str().into(), source })
 }
 
 /// A fresh key, and a certificate for it that is good for this login, for minutes.
@@ -134,8 +135,15 @@ fn credential(link: &Link) -> Result<(PrivateKey, keys::Certificate), Error> {
             source: ca::SignError::Crypto("no random key".into()),
         }
     })?;
+    let Action::Ssh { login } = &session.caller.ask.action else {
+        // Only the SSH door comes here, and it asks for nothing else.
+        return Err(Error::LoginRefused {
+            target: session.caller.target().as_str().into(),
+            login: session.caller.account().into(),
+        });
+    };
     let plan = UpstreamPlan {
-        login: session.caller.login.clone(),
+        login: login.clone(),
         user: session.caller.identity.user.clone(),
         session: session.id,
         request: rights.requests.first().copied(),
