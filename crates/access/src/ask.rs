@@ -92,6 +92,17 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// Connecting to the database server `target` as its user `user`, to its database `name`.
+    #[must_use]
+    pub fn db(target: TargetName, user: &str, name: Option<&str>) -> Self {
+        Self {
+            target: TargetId { kind: TargetKind::Db, name: target },
+            action: Action::Db { user: Some(user.into()), name: name.map(Into::into) },
+        }
+    }
+}
+
 impl Action {
     /// The account the action takes on the target, where it names one.
     #[must_use]

@@ -31,6 +31,7 @@ pub mod review;
 pub mod role;
 pub mod rule;
 pub mod schedule;
+pub mod statement;
 pub mod target;
 pub mod template;
 pub mod threshold;

@@ -7,7 +7,9 @@ use crate::{
     ask::{Action, Ask},
     identity::Identity,
     name::{RequestId, RoleName, UserName},
-    role::options::{CreateDbUser, CreateHostUser, LockingMode, RecordMode},
+    policy::extent::DbProvision,
+    role::options::{CreateDbUser, CreateHostUser, LockingMode, RecordMode, RecordValues},
+    statement::{StatementClass, StatementClasses},
     target::TargetId,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +33,30 @@ pub struct Terms {
     pub kube_user: Option<Box<str>>,
     /// Kubernetes: the groups to impersonate.
     pub kube_groups: Vec<Box<str>>,
+    /// Databases: what may be said, role by role; a statement needs one that allows all of it.
+    pub db_statements: Vec<StatementClasses>,
+    /// Databases: the user that is made for the session, where one is.
+    pub db_provision: Option<DbProvision>,
+}
+
+impl Terms {
+    /// Whether a statement of these classes may be passed on.
+    #[must_use]
+    pub fn allow_statement(&self, classes: StatementClasses) -> bool {
+        self.db_statements.iter().any(|allowed| classes.is_subset(*allowed))
+    }
+
+    /// Whether anything at all may be said, so that texts need not be looked at.
+    #[must_use]
+    pub fn allow_every_statement(&self) -> bool {
+        self.allow_statement(StatementClasses::ALL)
+    }
+
+    /// Whether no role lets the session write: the server can be told so too.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        !self.allow_statement(StatementClasses::of(StatementClass::Write))
+    }
 }
 
 impl Permit {
@@ -133,6 +159,8 @@ pub struct SessionOptions {
     pub pin_source_ip: bool,
     /// What to do when the session cannot be recorded.
     pub record: RecordMode,
+    /// What is kept of the values bound to statements.
+    pub record_db_values: RecordValues,
     /// Whether desktops are recorded.
     pub record_desktop: bool,
     /// Whether `-R` is allowed.

@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 use access::ask::Ask;
 use access::identity::Identity;
 use access::name::{RequestId, SessionId, TargetName};
+use access::permit::Terms;
+use access::role::options::RecordValues;
 use jiff::{SignedDuration, Timestamp};
 use store::recording::NewEvent;
 
@@ -75,6 +77,10 @@ pub(crate) struct Rights {
     pub(crate) max_sessions: Option<u32>,
     /// How the session is recorded.
     pub(crate) keep: crate::record::Keep,
+    /// What is kept of the values bound to SQL statements.
+    pub(crate) values: RecordValues,
+    /// What goes with the permit on the target's side.
+    pub(crate) terms: Terms,
 }
 
 /// No, and what to do about it.

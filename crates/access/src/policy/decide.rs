@@ -315,7 +315,7 @@ const fn fits(target: &Target, action: &Action) -> bool {
 }
 
 fn permit(identity: &Identity, ask: &Ask, carried: Carried<'_>, terms: Terms) -> Permit {
-    let options = merge::session(carried.roles.iter().map(|role| &role.options));
+    let options = merge::session(carried.roles.iter().map(|role| &role.options), ask.target.kind);
     let mut roles: Vec<RoleName> = carried.roles.iter().map(|role| role.name().clone()).collect();
     roles.sort_unstable();
     roles.dedup();
@@ -341,8 +341,15 @@ fn terms(
             let extent = super::extent::kube(user, held.roles(), roles.iter().copied(), target);
             extent.choose(user, chosen.as_deref(), groups)
         }
-        Action::App { .. } | Action::Db { .. } | Action::Desktop { .. } | Action::Ssh { .. } => {
-            Ok(Terms::default())
+        Action::Db { .. } => {
+            let mut db_statements: Vec<_> =
+                roles.iter().map(|role| role.options.db_statements()).collect();
+            db_statements.sort_unstable();
+            db_statements.dedup();
+            let db_provision =
+                super::extent::provision(user, held.roles(), roles.iter().copied(), target);
+            Ok(Terms { db_statements, db_provision, ..Terms::default() })
         }
+        Action::App { .. } | Action::Desktop { .. } | Action::Ssh { .. } => Ok(Terms::default()),
     }
 }

@@ -96,12 +96,12 @@ impl KubeExtent {
         let kube_user = Some(kube_user.into());
         if groups.is_empty() {
             let kube_groups = self.groups.iter().map(|group| group.as_str().into()).collect();
-            return Ok(Terms { kube_user, kube_groups });
+            return Ok(Terms { kube_user, kube_groups, ..Terms::default() });
         }
         if groups.iter().any(|group| !self.groups.contains(&**group)) {
             return Err((None, "a Kubernetes group is not allowed".to_owned()));
         }
-        Ok(Terms { kube_user, kube_groups: groups.to_vec() })
+        Ok(Terms { kube_user, kube_groups: groups.to_vec(), ..Terms::default() })
     }
 }
 
@@ -125,6 +125,30 @@ pub struct DbProvision {
     pub mode: CreateDbUser,
     /// The roles the made user gets.
     pub roles: BTreeSet<String>,
+}
+
+/// The user that `allowing` roles want made on a database, with the roles they give less what any of `all` takes
+/// away there.
+pub(super) fn provision<'r>(
+    user: &User,
+    all: impl Iterator<Item = &'r Role>,
+    allowing: impl Iterator<Item = &'r Role> + Clone,
+    target: &Target,
+) -> Option<DbProvision> {
+    let mode = super::merge::create_db_user(allowing.clone().map(|role| &role.options));
+    if mode == CreateDbUser::Off {
+        return None;
+    }
+    let wanting = allowing.clone().filter(|role| {
+        role.options.create_db_user_mode.is_some_and(|mode| mode != CreateDbUser::Off)
+    });
+    let mut roles: BTreeSet<_> =
+        wanting.flat_map(|role| listed(user, &role.allow.db_roles)).collect();
+    for role in all.chain(allowing).filter(|role| holds_here(&role.deny.dbs, &target.labels, user))
+    {
+        roles.retain(|name| !role.deny.db_roles.matches(name, &user.traits));
+    }
+    Some(DbProvision { mode, roles })
 }
 
 /// A database role that may not be had.
@@ -247,19 +271,12 @@ impl<'a> Extent<'a> {
     /// # Errors
     /// Where a role is asked for that they do not give.
     pub fn db_provision(&self, asked: &[String]) -> Result<Option<DbProvision>, DbRoleRefused> {
-        let Some(mode) = self.provisioning() else { return Ok(None) };
-        let wanting = self.selecting().filter(|role| {
-            role.options.create_db_user_mode.is_some_and(|mode| mode != CreateDbUser::Off)
-        });
-        let mut roles: BTreeSet<_> =
-            wanting.flat_map(|role| listed(self.user, &role.allow.db_roles)).collect();
-        for role in self
-            .roles
-            .iter()
-            .filter(|role| holds_here(&role.deny.dbs, &self.target.labels, self.user))
-        {
-            roles.retain(|name| !role.deny.db_roles.matches(name, &self.user.traits));
-        }
+        let all = self.roles.iter().copied();
+        let Some(DbProvision { mode, mut roles }) =
+            provision(self.user, all, self.selecting(), self.target)
+        else {
+            return Ok(None);
+        };
         if let Some(refused) = asked.iter().find(|name| !roles.contains(*name)) {
             return Err(DbRoleRefused(refused.chars().take(64).collect()));
         }

@@ -7,8 +7,9 @@ use crate::{
     permit::SessionOptions,
     role::{
         RoleOptions,
-        options::{CreateDbUser, CreateHostUser, DeviceTrust, RecordMode},
+        options::{CreateDbUser, CreateHostUser, DeviceTrust, RecordMode, RecordValues},
     },
+    target::TargetKind,
 };
 use jiff::SignedDuration;
 
@@ -17,9 +18,12 @@ pub const SESSION_TTL_DEFAULT: SignedDuration = SignedDuration::from_hours(12);
 /// How long one may live at most (the law, §6).
 pub const SESSION_TTL_MAX: SignedDuration = SignedDuration::from_hours(30);
 
-/// The options of a session that rests on these roles.
+/// The options of a session on a target of this kind that rests on these roles.
 #[must_use]
-pub fn session<'r>(roles: impl Iterator<Item = &'r RoleOptions> + Clone) -> SessionOptions {
+pub fn session<'r>(
+    roles: impl Iterator<Item = &'r RoleOptions> + Clone,
+    kind: TargetKind,
+) -> SessionOptions {
     let any =
         |read: fn(&RoleOptions) -> Option<bool>| roles.clone().any(|role| read(role) == Some(true));
     let none_refuses = |read: fn(&RoleOptions) -> Option<bool>| {
@@ -46,7 +50,12 @@ pub fn session<'r>(roles: impl Iterator<Item = &'r RoleOptions> + Clone) -> Sess
         max_connections: lowest(|role| role.max_connections),
         max_sessions: lowest(|role| role.max_sessions),
         pin_source_ip: any(|role| role.pin_source_ip),
-        record: record(roles.clone()),
+        record: record(roles.clone(), kind),
+        record_db_values: roles
+            .clone()
+            .filter_map(|role| role.record_db_values)
+            .max()
+            .unwrap_or(RecordValues::Full),
         record_desktop: roles.clone().any(|role| role.record_desktop != Some(false)),
         remote_forwarding: forwarding(roles.clone(), |role| role.ssh_remote_forwarding),
         x11_forwarding: any(|role| role.permit_x11_forwarding),
@@ -66,10 +75,19 @@ fn forwarding<'r>(
     roles.clone().any(|role| role.port_forwarding != Some(false))
 }
 
-/// The setting for SSH of any role, strict first; else the default of any role; else strict.
-fn record<'r>(roles: impl Iterator<Item = &'r RoleOptions> + Clone) -> RecordMode {
-    let ssh = roles.clone().filter_map(|role| role.record_ssh).max();
-    ssh.or_else(|| roles.filter_map(|role| role.record_default).max()).unwrap_or(RecordMode::Strict)
+/// The setting for this kind of session of any role, strict first; else the default of any role; else strict.
+fn record<'r>(
+    roles: impl Iterator<Item = &'r RoleOptions> + Clone,
+    kind: TargetKind,
+) -> RecordMode {
+    let read: fn(&RoleOptions) -> Option<RecordMode> = match kind {
+        TargetKind::Db => |role| role.record_db,
+        TargetKind::Node => |role| role.record_ssh,
+        TargetKind::App | TargetKind::Desktop | TargetKind::KubeCluster => |_| None,
+    };
+    let said = roles.clone().filter_map(read).max();
+    said.or_else(|| roles.filter_map(|role| role.record_default).max())
+        .unwrap_or(RecordMode::Strict)
 }
 
 /// How database users are made: `off` is outvoted, dropping wins over keeping.

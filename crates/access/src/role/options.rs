@@ -1,5 +1,6 @@
 //! The options of one role, as written. What is `None` was not written; merging decides what that means.
 
+use crate::statement::StatementClasses;
 use core::{fmt, str::FromStr};
 use jiff::SignedDuration;
 
@@ -10,6 +11,8 @@ pub struct RoleOptions {
     pub client_idle_timeout: Option<SignedDuration>,
     pub create_db_user_mode: Option<CreateDbUser>,
     pub create_host_user_mode: Option<CreateHostUser>,
+    pub db_deny_statements: StatementClasses,
+    pub db_read_only: Option<bool>,
     pub desktop_clipboard: Option<bool>,
     pub desktop_directory_sharing: Option<bool>,
     pub device_trust_mode: Option<DeviceTrust>,
@@ -22,6 +25,8 @@ pub struct RoleOptions {
     pub permit_x11_forwarding: Option<bool>,
     pub pin_source_ip: Option<bool>,
     pub port_forwarding: Option<bool>,
+    pub record_db: Option<RecordMode>,
+    pub record_db_values: Option<RecordValues>,
     pub record_desktop: Option<bool>,
     pub record_default: Option<RecordMode>,
     pub record_ssh: Option<RecordMode>,
@@ -126,6 +131,16 @@ words! {
         Strict = "strict",
     }
 
+    /// What is kept of the values bound to statements. Later variants win when roles are merged.
+    RecordValues {
+        /// They are kept, up to a cap.
+        Full = "full",
+        /// That there was a value is kept, and how long it was.
+        Masked = "masked",
+        /// Nothing of them.
+        Off = "off",
+    }
+
     /// Whether holders are led to an access request at login.
     RequestAccess {
         /// They may ask.
@@ -158,5 +173,18 @@ impl RequireMfa {
     #[must_use]
     pub fn is_required(self) -> bool {
         self != Self::Off
+    }
+}
+
+impl RoleOptions {
+    /// The classes of statements a database session that rests on this role may use.
+    #[must_use]
+    pub fn db_statements(&self) -> StatementClasses {
+        let left = StatementClasses::left_by(self.db_deny_statements);
+        if self.db_read_only == Some(true) {
+            left.without(StatementClasses::ALL.without(StatementClasses::READ_ONLY))
+        } else {
+            left
+        }
     }
 }

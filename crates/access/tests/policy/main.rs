@@ -20,5 +20,6 @@ mod oracle;
 mod reach;
 mod rules;
 mod size;
+mod statements;
 mod traits;
 mod world;

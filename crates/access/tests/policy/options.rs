@@ -6,6 +6,7 @@ use access::{
         RoleOptions,
         options::{CreateHostUser, DeviceTrust, LockingMode, RecordMode},
     },
+    target::TargetKind,
 };
 use jiff::SignedDuration;
 use proptest::{option, prelude::*, sample::select};
@@ -44,7 +45,7 @@ prop_compose! {
 #[test]
 fn what_no_role_says_is_safe() {
     let silent = [RoleOptions::default()];
-    let session = merge::session(silent.iter());
+    let session = merge::session(silent.iter(), TargetKind::Node);
     assert_eq!(session.record, RecordMode::Strict);
     assert!(!session.forward_agent && !session.x11_forwarding);
     assert_eq!(session.create_host_user, CreateHostUser::Off);
@@ -70,10 +71,10 @@ proptest! {
     fn another_role_never_loosens_what_protects(
         mut roles in proptest::collection::vec(options(), 1..5), more in options()
     ) {
-        let before = merge::session(roles.iter());
+        let before = merge::session(roles.iter(), TargetKind::Node);
         let ttl = merge::session_ttl(roles.iter());
         roles.push(more);
-        let after = merge::session(roles.iter());
+        let after = merge::session(roles.iter(), TargetKind::Node);
         prop_assert!(at_most(after.client_idle_timeout, before.client_idle_timeout));
         prop_assert!(at_most(after.max_connections, before.max_connections));
         prop_assert!(at_most(after.max_sessions, before.max_sessions));
@@ -89,20 +90,20 @@ proptest! {
     fn another_role_never_takes_away_agent_forwarding(
         mut roles in proptest::collection::vec(options(), 1..5), more in options()
     ) {
-        let before = merge::session(roles.iter()).forward_agent;
+        let before = merge::session(roles.iter(), TargetKind::Node).forward_agent;
         roles.push(more);
-        prop_assert!(merge::session(roles.iter()).forward_agent >= before);
+        prop_assert!(merge::session(roles.iter(), TargetKind::Node).forward_agent >= before);
     }
 
     #[test]
     fn the_order_of_roles_does_not_matter(mut roles in proptest::collection::vec(options(), 0..5)) {
-        let forward = merge::session(roles.iter());
+        let forward = merge::session(roles.iter(), TargetKind::Node);
         roles.reverse();
-        prop_assert_eq!(merge::session(roles.iter()), forward);
+        prop_assert_eq!(merge::session(roles.iter(), TargetKind::Node), forward);
     }
 
     #[test]
     fn the_same_role_twice_is_the_same(role in options()) {
-        prop_assert_eq!(merge::session([&role, &role].into_iter()), merge::session([&role].into_iter()));
+        prop_assert_eq!(merge::session([&role, &role].into_iter(), TargetKind::Node), merge::session([&role].into_iter(), TargetKind::Node));
     }
 }

@@ -3,9 +3,10 @@
 use super::shape::{Flag, Timeout, Unsupported, Word};
 use crate::span::Span;
 use access::role::options::{
-    CreateDbUser, CreateHostUser, DeviceTrust, LockingMode, RecordMode, RequestAccess, RequireMfa,
-    RoleOptions,
+    CreateDbUser, CreateHostUser, DeviceTrust, LockingMode, RecordMode, RecordValues,
+    RequestAccess, RequireMfa, RoleOptions,
 };
+use access::statement::StatementClass;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -36,6 +37,10 @@ options! {
     create_db_user_mode: Word<CreateDbUser> = String,
     /// How accounts on hosts are made on demand: `off`, `keep`, `insecure-drop`.
     create_host_user_mode: Word<CreateHostUser> = String,
+    /// Classes of SQL statements that are refused: `ddl`, `grant`, `write`, …
+    db_deny_statements: Vec<Word<StatementClass>> = Vec<String>,
+    /// Whether database sessions may read only.
+    db_read_only: Flag = bool,
     /// Whether a desktop shares its clipboard.
     desktop_clipboard: Flag = bool,
     /// Whether a desktop shares directories.
@@ -106,6 +111,14 @@ pub struct RecordDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub default: Option<Word<RecordMode>>,
+    /// For databases: `strict`, `best_effort`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub db: Option<Word<RecordMode>>,
+    /// What is kept of the values bound to SQL statements: `full`, `masked`, `off`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub db_values: Option<Word<RecordValues>>,
     /// Whether desktops are recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<bool>)]
@@ -152,6 +165,13 @@ impl OptionsDocument {
             client_idle_timeout: self.client_idle_timeout.map(|Timeout(Span(timeout))| timeout),
             create_db_user_mode: self.create_db_user_mode.map(|Word(mode)| mode),
             create_host_user_mode: self.create_host_user_mode.map(|Word(mode)| mode),
+            db_deny_statements: self
+                .db_deny_statements
+                .iter()
+                .flatten()
+                .map(|Word(class)| *class)
+                .collect(),
+            db_read_only: flag(&self.db_read_only),
             desktop_clipboard: flag(&self.desktop_clipboard),
             desktop_directory_sharing: flag(&self.desktop_directory_sharing),
             device_trust_mode: self.device_trust_mode.map(|Word(mode)| mode),
@@ -165,6 +185,8 @@ impl OptionsDocument {
             pin_source_ip: flag(&self.pin_source_ip),
             port_forwarding: flag(&self.port_forwarding),
             record_desktop: flag(&record.desktop),
+            record_db: record.db.map(|Word(mode)| mode),
+            record_db_values: record.db_values.map(|Word(values)| values),
             record_default: record.default.map(|Word(mode)| mode),
             record_ssh: record.ssh.map(|Word(mode)| mode),
             request_access: self.request_access.map(|Word(mode)| mode),

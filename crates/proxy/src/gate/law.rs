@@ -134,6 +134,8 @@ fn rights(permit: &Permit) -> Rights {
         max_connections: options.max_connections,
         max_sessions: options.max_sessions,
         keep: Keep::of(permit),
+        values: options.record_db_values,
+        terms: permit.terms().clone(),
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn merged(case: &Value) -> Result<(), String> {
     for written in case["role_options"].as_array().unwrap() {
         options.push(role("r", &json!({"options": written}))?.options().clone());
     }
-    let session = merge::session(options.iter());
+    let session = merge::session(options.iter(), access::target::TargetKind::Node);
     let shown = json!({
         "client_idle_timeout": Span(session.client_idle_timeout.unwrap_or_default()).to_string(),
         "create_db_user_mode": session.create_db_user.to_string(),
