@@ -117,6 +117,10 @@ async fn sort(
                     ahead.advance(len);
                     continue;
                 }
+                Ok(Some((Route::Postgres { .. } | Route::MySql { .. }, _))) => {
+                    let no = b"countersign: databases are reached inside TLS: use tsh proxy db\r\n";
+                    return part(wire, no).await;
+                }
                 Ok(None) => {}
                 Err(error) => {
                     return part(wire, format!("countersign: {error}\r\n").as_bytes()).await;

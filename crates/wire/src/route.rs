@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! countersign/1 ssh db-box\n
+//! countersign/1 postgres orders\n
+//! countersign/1 mysql shop\n
 //! ```
 //!
 //! It chooses a target by name and nothing else. It is not authenticated and grants nothing: whoever
@@ -21,6 +23,16 @@ pub enum Route {
         /// The target's name.
         target: String,
     },
+    /// A database that speaks PostgreSQL's protocol. Only taken inside TLS.
+    Postgres {
+        /// The target's name.
+        target: String,
+    },
+    /// A database that speaks MySQL's protocol. Only taken inside TLS.
+    MySql {
+        /// The target's name.
+        target: String,
+    },
 }
 
 /// Why a routing line was refused.
@@ -36,10 +48,10 @@ pub enum RouteError {
     #[error("the routing line has a byte that is not printable ASCII at offset {0}")]
     Byte(usize),
     /// The protocol is not one of ours.
-    #[error("the routing line names no protocol of ours: expected `ssh`")]
+    #[error("the routing line names no protocol of ours: expected `ssh`, `postgres` or `mysql`")]
     Protocol,
     /// Not exactly one target.
-    #[error("the routing line must name one target: `countersign/1 ssh NAME`")]
+    #[error("the routing line must name one target: `countersign/1 PROTOCOL NAME`")]
     Target,
 }
 
@@ -60,19 +72,34 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Route, usize)>, RouteError> {
     let text = core::str::from_utf8(line).map_err(|e| RouteError::Byte(e.valid_up_to()))?;
     let rest = text.strip_prefix(PREFIX).ok_or(RouteError::Version)?;
     let (protocol, target) = rest.split_once(' ').ok_or(RouteError::Target)?;
-    if protocol != "ssh" {
-        return Err(RouteError::Protocol);
-    }
+    let route = match protocol {
+        "ssh" => Route::Ssh { target: target.to_owned() },
+        "postgres" => Route::Postgres { target: target.to_owned() },
+        "mysql" => Route::MySql { target: target.to_owned() },
+        _ => return Err(RouteError::Protocol),
+    };
     if target.is_empty() || target.contains(' ') {
         return Err(RouteError::Target);
     }
-    Ok(Some((Route::Ssh { target: target.to_owned() }, end.saturating_add(1))))
+    Ok(Some((route, end.saturating_add(1))))
 }
 
 /// Writes the routing line for an SSH target.
 #[must_use]
 pub fn ssh_line(target: &str) -> String {
     format!("{PREFIX}ssh {target}\n")
+}
+
+/// Writes the routing line for a database that speaks PostgreSQL's protocol.
+#[must_use]
+pub fn postgres_line(target: &str) -> String {
+    format!("{PREFIX}postgres {target}\n")
+}
+
+/// Writes the routing line for a database that speaks MySQL's protocol.
+#[must_use]
+pub fn mysql_line(target: &str) -> String {
+    format!("{PREFIX}mysql {target}\n")
 }
 
 #[cfg(test)]
@@ -87,6 +114,17 @@ mod tests {
         assert_eq!(parse(&bytes), Ok(Some((Route::Ssh { target: "db-box".into() }, len))));
         for end in 0..len {
             assert_eq!(parse(&bytes[..end]), Ok(None));
+        }
+    }
+
+    #[test]
+    fn each_protocol_has_its_line() {
+        for (line, route) in [
+            (ssh_line("a"), Route::Ssh { target: "a".into() }),
+            (postgres_line("a"), Route::Postgres { target: "a".into() }),
+            (mysql_line("a"), Route::MySql { target: "a".into() }),
+        ] {
+            assert_eq!(parse(line.as_bytes()), Ok(Some((route, line.len()))));
         }
     }
 

@@ -2,15 +2,11 @@
 //!
 //! The one port serves several protocols whose clients speak first. Nothing is consumed here.
 
+use crate::postgres::startup;
 use crate::{proxy_protocol, route};
 
 /// The longest prefix that has to be seen before every protocol can be told apart.
 pub const MAX_PREFIX: usize = 16;
-
-/// PostgreSQL's SSLRequest: length 8 and the code 80877103 (PostgreSQL documentation, 54.2.11).
-const POSTGRES_SSL: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-/// PostgreSQL's GSSENCRequest: length 8 and the code 80877104.
-const POSTGRES_GSS: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
 
 /// What the first bytes of a connection mean.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +21,7 @@ pub enum First {
     Route,
     /// A PROXY protocol header, version 1 or 2.
     ProxyHeader,
-    /// A PostgreSQL SSLRequest or GSSENCRequest.
+    /// A first packet of PostgreSQL's, of whichever kind.
     Postgres,
     /// A clear-text HTTP request.
     Http,
@@ -36,13 +32,11 @@ pub enum First {
 /// Tells the protocol by `bytes`, the beginning of a connection.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> First {
-    const CANDIDATES: [(&[u8], First); 11] = [
+    const CANDIDATES: [(&[u8], First); 9] = [
         (b"SSH-", First::Ssh),
         (route::PREFIX.as_bytes(), First::Route),
         (proxy_protocol::V1_PREFIX, First::ProxyHeader),
         (proxy_protocol::V2_SIGNATURE, First::ProxyHeader),
-        (POSTGRES_SSL, First::Postgres),
-        (POSTGRES_GSS, First::Postgres),
         (b"GET ", First::Http),
         (b"POST ", First::Http),
         (b"HEAD ", First::Http),
@@ -53,6 +47,15 @@ pub fn sniff(bytes: &[u8]) -> First {
     match bytes {
         [] | [0x16] => return First::More,
         [0x16, 0x03, ..] => return First::Tls,
+        // The length of PostgreSQL's first packets has two bytes; the packet's code follows it.
+        [0, ..] => {
+            return match startup::parse(bytes) {
+                Ok(None) if bytes.len() < 8 => First::More,
+                Ok(_) => First::Postgres,
+                Err(error) if error.is_foreign() => First::Unknown,
+                Err(_) => First::Postgres,
+            };
+        }
         _ => {}
     }
     for (prefix, meaning) in CANDIDATES {
@@ -78,11 +81,16 @@ mod tests {
             (b"\x16\x03\x01\x02\x00", First::Tls),
             (b"PROXY TCP4 ", First::ProxyHeader),
             (b"\r\n\r\n\x00\r\nQUIT\n\x21", First::ProxyHeader),
-            (POSTGRES_SSL, First::Postgres),
-            (POSTGRES_GSS, First::Postgres),
+            (&startup::SSL_REQUEST, First::Postgres),
+            (&startup::GSS_REQUEST, First::Postgres),
+            (b"\0\0\0\x29\0\x03\0\0user\0", First::Postgres),
+            (b"\0\0\0\x10\x04\xd2\x16\x2e", First::Postgres),
+            (b"\0\0\0\x09\0\x02\0\0", First::Postgres),
             (b"GET / HTTP/1.1", First::Http),
             (b"\x16\x02", First::Unknown),
-            (b"\x00\x00\x00\x09", First::Unknown),
+            (b"\0\0\0\x07", First::Unknown),
+            (b"\0\x01\0\x09", First::Unknown),
+            (b"\0\0\0\x09\x01\x02\0\0", First::Unknown),
             (b"hello", First::Unknown),
         ] {
             assert_eq!(sniff(bytes), meaning, "{bytes:?}");
@@ -91,9 +99,13 @@ mod tests {
 
     #[test]
     fn every_proper_prefix_asks_for_more_and_the_limit_holds() {
-        for whole in
-            [&b"SSH-"[..], b"countersign/1 ", b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n", POSTGRES_SSL]
-        {
+        for whole in [
+            &b"SSH-"[..],
+            b"countersign/1 ",
+            b"PROXY ",
+            b"\r\n\r\n\x00\r\nQUIT\n",
+            &startup::SSL_REQUEST,
+        ] {
             assert!(whole.len() <= MAX_PREFIX);
             for end in 0..whole.len() {
                 assert_eq!(sniff(&whole[..end]), First::More, "{:?}", &whole[..end]);
