@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::database::Fault;
 use crate::gate::Refused;
 use crate::record;
 
@@ -68,6 +69,15 @@ pub enum Error {
         /// Which account.
         login: Box<str>,
     },
+    /// The way into a database failed, or the database said no.
+    #[error("no connection to database `{target}`")]
+    Database {
+        /// Which.
+        target: Box<str>,
+        /// Why.
+        #[source]
+        fault: Box<Fault>,
+    },
     /// The target's SSH failed.
     #[error("the SSH connection to target `{target}` failed")]
     Target {
@@ -97,6 +107,7 @@ impl Error {
             Self::LoginRefused { .. } => {
                 "The target did not accept this login. Tell an administrator: does it trust the user CA, and does the account exist?"
             }
+            Self::Database { fault, .. } => fault.public(),
             Self::Target { .. } => "The connection to the target failed.",
         }
     }
@@ -109,6 +120,7 @@ impl Error {
             Self::Audit(_) | Self::Recording(_) | Self::Sign { .. } | Self::Record(..) => {
                 Side::House
             }
+            Self::Database { fault, .. } => fault.side(),
             Self::Unreachable { .. }
             | Self::Imposter(_)
             | Self::LoginRefused { .. }
@@ -131,6 +143,7 @@ impl Error {
             Self::Unreachable { .. } => "target_unreachable",
             Self::Imposter(_) => "target_host_key",
             Self::LoginRefused { .. } => "target_login_refused",
+            Self::Database { fault, .. } => fault.code(),
             Self::Target { .. } => "target_protocol",
         }
     }

@@ -9,6 +9,7 @@
 //! Nothing here writes policy, requests or users: it watches the store, and asks for access through [`AskForAccess`].
 
 mod corridor;
+pub mod database;
 mod error;
 pub mod gate;
 mod listen;
@@ -93,8 +94,10 @@ pub struct Parts {
     pub authorities: Arc<Authorities>,
     /// The policy.
     pub law: Arc<dyn Law>,
-    /// The targets.
+    /// The SSH targets.
     pub nodes: Arc<dyn nodes::Nodes>,
+    /// The databases.
+    pub databases: Arc<dyn database::Databases>,
     /// The clock.
     pub clock: Clock,
     /// Where people at a door ask for access.
@@ -150,6 +153,7 @@ pub(crate) struct House {
     pub(crate) authorities: Arc<Authorities>,
     pub(crate) gate: gate::Gate,
     pub(crate) nodes: Arc<dyn nodes::Nodes>,
+    pub(crate) databases: Arc<dyn database::Databases>,
     pub(crate) requests: Arc<dyn AskForAccess>,
     pub(crate) archive: record::Archive,
     pub(crate) tls: Arc<rustls::ServerConfig>,
@@ -225,6 +229,7 @@ impl Proxy {
             authorities,
             law,
             nodes,
+            databases,
             clock,
             requests,
             archive,
@@ -249,6 +254,7 @@ impl Proxy {
             open: TaskTracker::new(),
             authorities,
             nodes,
+            databases,
             requests,
             archive,
             tls,

@@ -152,6 +152,10 @@ impl Stand {
             authorities: Arc::clone(&authorities),
             law: Arc::new(store.policy()),
             nodes: Arc::new(proxy::nodes::StoredNodes::new(store.clone(), Arc::clone(&seal))),
+            databases: Arc::new(proxy::database::StoredDatabases::new(
+                store.clone(),
+                Arc::clone(&seal),
+            )),
             clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
             archive: archive(&store, &now, setup.reserve).await,
