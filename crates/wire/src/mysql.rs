@@ -25,6 +25,8 @@ mod frame;
 mod greeting;
 mod reply;
 mod response;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{
     Answer, AuthSwitch, FAST_AUTH_SUCCESS, Ok as OkPacket, ServerError, Status, put_error,
