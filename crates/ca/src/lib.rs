@@ -18,6 +18,7 @@ mod authorities;
 mod checkpoint;
 mod error;
 mod generations;
+mod lapsed;
 mod seal;
 mod ssh;
 mod x509;
@@ -41,3 +42,8 @@ use jiff::SignedDuration;
 /// lie when checked. Clocks of clients, targets and other daemons differ, and a clock set back by
 /// this much must not lock everybody out. The end of a certificate is never stretched.
 pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+/// How far the certificates are dated back by which people know this house: its hosts' and its port's. A
+/// client's clock may be wrong by this much, and its user must still hear from us what is wrong; the
+/// beginning of such a certificate protects nobody.
+pub(crate) const DATED_BACK: SignedDuration = SignedDuration::from_hours(24);

@@ -19,7 +19,7 @@ pub mod keys {
 }
 
 use aws_lc_rs::rand;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use keys::{Certificate, PrivateKey, PublicKey};
 use russh::keys::ssh_key::{
     Algorithm, HashAlg,
@@ -83,6 +83,8 @@ struct Draft<'a> {
     key_id: String,
     principals: Vec<String>,
     extensions: Vec<(String, String)>,
+    /// How far before now it begins.
+    back: SignedDuration,
     until: Timestamp,
 }
 
@@ -100,7 +102,7 @@ impl Draft<'_> {
         rand::fill(&mut nonce)
             .and_then(|()| rand::fill(&mut serial))
             .map_err(|_| SignError::Crypto("the system gave no random bytes".to_owned()))?;
-        let from = now.checked_sub(CLOCK_SKEW).unwrap_or(now);
+        let from = now.checked_sub(self.back).unwrap_or(now);
         let seconds = |at: Timestamp| u64::try_from(at.as_second()).unwrap_or(0);
         let mut builder =
             Builder::new(nonce, self.key.key_data().clone(), seconds(from), seconds(self.until))

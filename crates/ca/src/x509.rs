@@ -97,9 +97,13 @@ fn params(now: Timestamp, until: Timestamp) -> Result<CertificateParams, SignErr
     if until <= now {
         return Err(SignError::AlreadyOver(until));
     }
+    between(now.checked_sub(CLOCK_SKEW).unwrap_or(now), until)
+}
+
+/// The same, from a beginning of its own.
+fn between(from: Timestamp, until: Timestamp) -> Result<CertificateParams, SignError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    let from = now.checked_sub(CLOCK_SKEW).unwrap_or(now);
     let date = |at: Timestamp| {
         let seconds = u64::try_from(at.as_second()).unwrap_or(0);
         rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds)

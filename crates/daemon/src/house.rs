@@ -252,7 +252,10 @@ impl HttpHandler for Api {
     fn serve(&self, connection: HttpConnection) -> BoxFuture<'static, ()> {
         let caller = match connection.identity {
             Some(identity) => Caller::User(identity),
-            None => Caller::Anonymous { peer: Some(connection.peer.ip()) },
+            None => Caller::Anonymous {
+                peer: Some(connection.peer.ip()),
+                lapsed: connection.lapsed.map(Box::new),
+            },
         };
         Box::pin(http::serve(connection.stream, self.router.clone(), caller, self.stop.clone()))
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::identity::Identity;
+use access::identity::{Identity, Lapsed};
 use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -40,6 +40,8 @@ pub struct HttpConnection {
     pub peer: SocketAddr,
     /// Who the client certificate says is there, if one was shown that is ours and still good.
     pub identity: Option<Identity>,
+    /// Whom it names, if it is ours and good but for the time. Only to be told so.
+    pub lapsed: Option<Lapsed>,
     /// Whether the client chose HTTP/2 (ALPN `h2`).
     pub http2: bool,
 }
@@ -190,17 +192,19 @@ async fn tls(house: &House, wire: Wire, peer: SocketAddr, slot: Option<Slot>) ->
     };
     let (_, tls) = stream.get_ref();
     let http2 = tls.alpn_protocol() == Some(b"h2");
-    let shown = tls.peer_certificates().and_then(|chain| chain.first());
-    let identity = match shown.map(|der| house.authorities.verify_identity_x509(der, house.now())) {
-        None => None,
-        Some(Ok(identity)) => Some(identity),
-        Some(Err(error)) => {
+    let (authorities, now) = (&house.authorities, house.now());
+    let (mut identity, mut lapsed) = (None, None);
+    if let Some(der) = tls.peer_certificates().and_then(|chain| chain.first()) {
+        match authorities.verify_identity_x509(der, now) {
+            Ok(known) => identity = Some(known),
             // He may still log in again over this connection; he is nobody until then.
-            tracing::debug!(%peer, %error, "a client certificate was not accepted");
-            None
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a client certificate was not accepted");
+                lapsed = authorities.lapsed_identity_x509(der, now);
+            }
         }
-    };
-    let connection = HttpConnection { stream: Box::new(stream), peer, identity, http2 };
+    }
+    let connection = HttpConnection { stream: Box::new(stream), peer, identity, lapsed, http2 };
     Some(Sorted::Http { connection: Box::new(connection), slot })
 }
 

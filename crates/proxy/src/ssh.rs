@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::ask::Ask;
-use access::identity::Identity;
+use access::identity::{Identity, Lapsed};
+use access::name::TargetName;
 use russh::server::RunningSession;
 use russh::{Disconnect, server};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -50,6 +51,8 @@ const REFUSED_WAIT: Duration = Duration::from_secs(30);
 /// The least time in which a person can have read the question, beyond the way there and back. An answer that comes
 /// sooner came from a program without a terminal, which has shown nobody anything.
 const READING: Duration = Duration::from_millis(500);
+/// Characters of an account's name that whoever connected made up, in the audit log.
+const MAX_SHOWN: usize = 128;
 /// The question to someone who could ask for access.
 const REASON_PROMPT: &str = "Reason (empty to leave): ";
 
@@ -64,6 +67,16 @@ pub(crate) struct Approach {
     pub(crate) severer: Option<Severer>,
     /// Its place among the strangers.
     pub(crate) slot: Option<Slot>,
+}
+
+impl Approach {
+    /// The account and the target that someone wants who says that he is called `name`; `None` of who jumps.
+    fn wanted<'a>(&'a self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        match &self.target {
+            Some(target) => Some((name, target)),
+            None => name.rsplit_once('@'),
+        }
+    }
 }
 
 /// Serves one SSH connection.
@@ -151,19 +164,22 @@ where
                 return Err(Error::Slow);
             }
         };
-        let Some(Step::Arrived { identity, name, askable, verdict }) = step else {
+        let Some(Step::Arrived { who, name, askable, verdict }) = step else {
             return Err(Error::Left);
+        };
+        let guest = Guest { running, steps, verdict, askable, told: false };
+        let identity = match who {
+            Ok(identity) => identity,
+            Err(lapsed) => {
+                self.turn_away(guest, &lapsed, &name).await?;
+                return Ok(None);
+            }
         };
         // From here on he is no stranger.
         self.approach.slot = None;
-        let wanted = match &self.approach.target {
-            Some(target) => Some((name.as_str(), target.as_str())),
-            None => name.rsplit_once('@'),
+        let Some((login, target)) = self.approach.wanted(&name) else {
+            return self.let_jump(guest.running, guest.verdict, identity).await;
         };
-        let Some((login, target)) = wanted else {
-            return self.let_jump(running, verdict, identity).await;
-        };
-        let guest = Guest { running, steps, verdict, askable, told: false };
         match (login.parse(), target.parse()) {
             (Ok(login), Ok(target)) => {
                 let client = software.name();
@@ -211,13 +227,7 @@ where
     }
 
     async fn refuse(&mut self, guest: Guest, refused: &Refused) {
-        let text = if guest.told { String::new() } else { refused.text() };
-        if guest.verdict.send(Verdict::Refuse(text.into())).is_err() {
-            return;
-        }
-        let mut running = guest.running;
-        let handle = running.handle();
-        self.dismiss(&mut running, &handle, REFUSED_WAIT, "Access denied").await;
+        self.refuse_guest(guest, refused).await;
     }
 
     async fn serve(
@@ -293,6 +303,17 @@ impl<S> SshDoor<S> {
         }
     }
 
+    /// Lets him in, to be told no.
+    async fn refuse_guest(&self, guest: Guest, refused: &Refused) {
+        let text = if guest.told { String::new() } else { refused.text() };
+        if guest.verdict.send(Verdict::Refuse(text.into())).is_err() {
+            return;
+        }
+        let mut running = guest.running;
+        let handle = running.handle();
+        self.dismiss(&mut running, &handle, REFUSED_WAIT, "Access denied").await;
+    }
+
     /// Says why in every channel, then ends the connection.
     async fn cut(
         &self,
@@ -322,6 +343,35 @@ impl<S> SshDoor<S> {
         if tokio::time::timeout(LEAVE_WAIT, running).await.is_err() {
             self.sever();
         }
+    }
+
+    /// Tells someone whose certificate does not hold at this moment that it is so. He keeps his place among the
+    /// strangers, and nothing is opened for him: who jumps is told by the first target that he names.
+    async fn turn_away(&mut self, guest: Guest, lapsed: &Lapsed, name: &str) -> Result<(), Error> {
+        let now = self.house.now();
+        let refused = Refused::lapsed(lapsed, now);
+        let Some((account, target)) = self.approach.wanted(name) else {
+            let verdict = Verdict::JumpToRefusal(refused.text().into());
+            guest.verdict.send(verdict).map_err(|_| Error::Left)?;
+            let mut running = guest.running;
+            let handle = running.handle();
+            self.dismiss(&mut running, &handle, REFUSED_WAIT, "Access denied").await;
+            return Ok(());
+        };
+        let event = store::recording::NewEvent::new("session.refused", now)
+            .user(&lapsed.user)
+            .login(lapsed.login)
+            .with("code", &*refused.code)
+            .with("detail", &*refused.detail)
+            .with("account", access::display::shown_short(account, MAX_SHOWN).into_owned())
+            .with("peer", self.approach.peer.to_string());
+        let event = match target.parse::<TargetName>() {
+            Ok(target) => event.target(&target),
+            Err(_) => event,
+        };
+        self.house.audit(vec![event]).await?;
+        self.refuse_guest(guest, &refused).await;
+        Ok(())
     }
 
     /// He named no target: he may reach targets through this connection, and each asks again who he is.

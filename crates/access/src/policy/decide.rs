@@ -20,9 +20,9 @@ use super::{
 use crate::{
     ask::{Action, Ask},
     denial::{Denial, DenialCode, NextStep},
-    identity::{Identity, User},
+    identity::{Identity, Lapsed, User},
     join::{self, SessionKind},
-    lock::Subject,
+    lock::{LockTarget, Subject},
     name::{RequestId, RoleName, SessionId},
     permit::{Permit, Terms},
     role::{
@@ -58,13 +58,7 @@ impl Policy {
     /// The [`Denial`], with what to do next.
     pub fn decide(&self, identity: &Identity, ask: &Ask, now: Timestamp) -> Result<Permit, Denial> {
         if now >= identity.expires {
-            let sentence = "your login has run out";
-            return Err(Denial::new(
-                DenialCode::LoginRequired,
-                sentence,
-                format!("expired {}", identity.expires),
-            )
-            .with_next(Some(NextStep::Login)));
+            return Err(Lapsed::ended(identity).denial(now));
         }
         self.settle(identity, ask, None, now)
     }
@@ -94,6 +88,30 @@ impl Policy {
         Ok(renewed)
     }
 
+    /// Whether `identity` may be here at all at `now`, whatever they want: the account is open, and no lock is on
+    /// it, on a role they hold, or on this login. Whether the certificate has run out is not looked at.
+    ///
+    /// # Errors
+    /// The [`Denial`].
+    pub fn welcome(&self, identity: &Identity, now: Timestamp) -> Result<(), Denial> {
+        let user = self.open_account(identity)?;
+        let held = self.held(user, now);
+        let subject = Subject {
+            user: Some(&user.name),
+            roles: &held.names(),
+            login_session: Some(identity.login),
+            ..Subject::default()
+        };
+        self.unlocked(&subject, now)
+    }
+
+    fn open_account(&self, identity: &Identity) -> Result<&User, Denial> {
+        let closed =
+            |detail| Denial::new(DenialCode::AccountClosed, "this account is closed", detail);
+        let user = self.user(&identity.user).ok_or_else(|| closed("no such user"))?;
+        if user.disabled { Err(closed("the user is disabled")) } else { Ok(user) }
+    }
+
     fn settle(
         &self,
         identity: &Identity,
@@ -101,12 +119,7 @@ impl Policy {
         session: Option<SessionId>,
         now: Timestamp,
     ) -> Result<Permit, Denial> {
-        let closed =
-            |detail| Denial::new(DenialCode::AccountClosed, "this account is closed", detail);
-        let user = self.user(&identity.user).ok_or_else(|| closed("no such user"))?;
-        if user.disabled {
-            return Err(closed("the user is disabled"));
-        }
+        let user = self.open_account(identity)?;
         let held = self.held(user, now);
         let names = held.names();
         let mut subject = Subject {
@@ -277,7 +290,10 @@ pub(super) fn locked(lock: &crate::lock::Lock) -> Denial {
     let message =
         if lock.message.is_empty() { String::new() } else { format!(": {}", lock.message) };
     let sentence = format!("lock targeting {} is in force{message}", lock.target);
-    Denial::new(DenialCode::Locked, sentence, format!("lock `{}`", lock.name))
+    // A lock on a login alone leaves the way of a new one.
+    let by_login = LockTarget { login_session: lock.target.login_session, ..LockTarget::default() };
+    let next = (lock.target == by_login).then_some(NextStep::Login);
+    Denial::new(DenialCode::Locked, sentence, format!("lock `{}`", lock.name)).with_next(next)
 }
 
 const fn moderated(action: &Action) -> Option<SessionKind> {

@@ -7,7 +7,7 @@ use super::{
     Draft, check,
     keys::{Certificate, PrivateKey, PublicKey},
 };
-use crate::{Authorities, CertError, SignError};
+use crate::{Authorities, CertError, DATED_BACK, SignError};
 
 /// The longest name in a host certificate: that of a host (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 253;
@@ -35,6 +35,7 @@ impl Authorities {
             key_id: format!("countersign host={first}"),
             principals: names.iter().map(|&name| name.to_owned()).collect(),
             extensions: Vec::new(),
+            back: DATED_BACK,
             until,
         }
         .sign(&self.ring().host.active, now)

@@ -22,7 +22,7 @@ use super::{
     Draft, check, crypto,
     keys::{Certificate, PublicKey},
 };
-use crate::{Authorities, CertError, SignError};
+use crate::{Authorities, CLOCK_SKEW, CertError, SignError};
 
 /// What stands before the user's name in the principal of an identity certificate. Account names
 /// have no colon (it separates the fields of passwd(5)), so no `sshd` can match it.
@@ -51,6 +51,7 @@ impl Authorities {
             key_id: format!("{}@{}", identity.user, identity.login),
             principals: vec![format!("{IDENTITY_PRINCIPAL}{}", identity.user)],
             extensions,
+            back: CLOCK_SKEW,
             until: identity.expires,
         }
         .sign(&self.ring().identity.active, now)

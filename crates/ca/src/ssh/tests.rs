@@ -2,7 +2,10 @@
 
 mod openssh;
 
-use access::{identity::Identity, name::LoginId};
+use access::{
+    identity::{Identity, Lapse, Lapsed},
+    name::LoginId,
+};
 use jiff::{SignedDuration, Timestamp};
 use russh::keys::ssh_key::{
     Algorithm, EcdsaCurve,
@@ -152,6 +155,49 @@ fn a_certificate_holds_from_its_beginning_to_its_end_and_no_second_longer() {
     // Dated back by the skew, and read with the skew: a clock two minutes behind still works.
     assert_eq!(at(now() - crate::CLOCK_SKEW - crate::CLOCK_SKEW), Ok(()));
     assert!(matches!(at(now() - hours(1)), Err(CertError::NotYetValid(_))));
+}
+
+#[test]
+fn whose_time_alone_is_wrong_is_known_and_nobody_else() {
+    let house = house();
+    let expires = now() + hours(1);
+    let who = alice(expires);
+    let signed = |by: &Authorities| by.sign_identity_ssh(&who, key(7).public_key(), now()).unwrap();
+    let ours = signed(&house);
+    let lapsed = |lapse| Some(Lapsed { user: who.user.clone(), login: who.login, lapse });
+    assert_eq!(house.lapsed_identity_ssh(&ours, now()), None, "it holds");
+    let at = expires + hours(2);
+    assert_eq!(house.lapsed_identity_ssh(&ours, at), lapsed(Lapse::Ended(expires)));
+    let begins = now() - crate::CLOCK_SKEW;
+    let early = house.lapsed_identity_ssh(&ours, now() - hours(1));
+    assert_eq!(early, lapsed(Lapse::Begins(begins)));
+
+    let foreign = signed(&Authorities::generate("demo", now()).unwrap());
+    assert_eq!(house.lapsed_identity_ssh(&foreign, at), None);
+    // Ours and over, but not an identity: whatever else is wrong is not forgiven.
+    let plain = odd(&house, |builder| {
+        builder.cert_type(CertType::User).unwrap().key_id("root").unwrap();
+        builder.valid_principal("root").unwrap();
+    });
+    assert_eq!(house.lapsed_identity_ssh(&plain, at), None);
+    let critical = odd(&house, |builder| {
+        builder.cert_type(CertType::User).unwrap().key_id("alice").unwrap();
+        builder.valid_principal("countersign-identity:alice").unwrap();
+        builder.critical_option("force-command", "true").unwrap();
+    });
+    assert_eq!(house.lapsed_identity_ssh(&critical, at), None);
+}
+
+#[test]
+fn a_host_is_believed_by_people_whose_clock_is_a_day_behind() {
+    let house = house();
+    let host = house.sign_host(&["db-box"], key(7).public_key(), now() + hours(1), now()).unwrap();
+    assert_eq!(house.verify_host(&host, "db-box", now() - hours(24)), Ok(()));
+    assert!(house.verify_host(&host, "db-box", now() - hours(25)).is_err());
+    // Who someone is, is dated back by no more than clocks differ.
+    let who = alice(now() + hours(1));
+    let identity = house.sign_identity_ssh(&who, key(7).public_key(), now()).unwrap();
+    assert!(house.verify_identity_ssh(&identity, now() - hours(1)).is_err());
 }
 
 #[test]

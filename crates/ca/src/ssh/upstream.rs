@@ -8,7 +8,7 @@ use super::{
     Draft,
     keys::{Certificate, PublicKey},
 };
-use crate::{Authorities, SignError};
+use crate::{Authorities, CLOCK_SKEW, SignError};
 
 /// How long a certificate towards a target lives at most. `sshd` looks at it once, when the
 /// connection is made, which takes seconds; the session itself is cut by us, not by this.
@@ -79,6 +79,7 @@ impl Authorities {
                 .filter(|(allowed, _)| *allowed)
                 .map(|(_, name)| (name.to_owned(), String::new()))
                 .collect(),
+            back: CLOCK_SKEW,
             until: plan.until.map_or(most, |until| until.min(most)),
         }
         .sign(&self.ring().user.active, now)

@@ -10,8 +10,8 @@ use rcgen::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{crypto, params};
-use crate::{Authorities, SignError};
+use super::{between, crypto};
+use crate::{Authorities, DATED_BACK, SignError};
 
 /// How long the port's certificate lives. The daemon makes a new one at every start and every day.
 pub const SERVER_TLS_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -73,7 +73,8 @@ impl Authorities {
     /// and IP addresses.
     pub fn server_tls(&self, names: &[&str], now: Timestamp) -> Result<ServerTls, SignError> {
         let first = names.first().ok_or(SignError::NoName)?;
-        let mut params = params(now, now.checked_add(SERVER_TLS_LIFE).unwrap_or(Timestamp::MAX))?;
+        let from = now.checked_sub(DATED_BACK).unwrap_or(now);
+        let mut params = between(from, now.checked_add(SERVER_TLS_LIFE).unwrap_or(Timestamp::MAX))?;
         params.distinguished_name.push(DnType::CommonName, *first);
         for name in names {
             let bare = name.trim_start_matches('[').trim_end_matches(']');

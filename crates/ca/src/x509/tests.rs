@@ -2,7 +2,10 @@
 
 use std::{fs, process::Command};
 
-use access::{identity::Identity, name::LoginId};
+use access::{
+    identity::{Identity, Lapse},
+    name::LoginId,
+};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyPair, PublicKeyData as _,
@@ -65,6 +68,13 @@ fn its_window_is_kept() {
     assert_eq!(at(now() - crate::CLOCK_SKEW), Ok(()));
     assert!(matches!(at(now() - hours(1)), Err(CertError::NotYetValid(_))));
     assert_eq!(at(alice().expires), Err(CertError::Expired(alice().expires)));
+
+    let end = alice().expires;
+    let lapsed = house.lapsed_identity_x509(&signed.certificate, end + hours(2)).unwrap();
+    assert_eq!((lapsed.user, lapsed.lapse), (alice().user, Lapse::Ended(end)));
+    assert_eq!(house.lapsed_identity_x509(&signed.certificate, now()), None, "it holds");
+    let strange = Authorities::generate("demo", now()).unwrap();
+    assert_eq!(strange.lapsed_identity_x509(&signed.certificate, end + hours(2)), None);
 }
 
 #[test]

@@ -2,10 +2,9 @@
 
 use super::Failure;
 use crate::{Caller, Control};
+use access::denial::{Denial, NextStep};
 use access::expr::Residual;
-use access::identity::Identity;
-use access::lock::Subject;
-use access::name::RoleName;
+use access::identity::{Identity, Lapsed};
 use access::policy::administer::About;
 use access::role::rules::Verb;
 use api::endpoints::{self, Auth, Endpoint};
@@ -21,8 +20,7 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller =
-        request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Anonymous { peer: None });
+    let caller = request.extensions().get::<Caller>().cloned().unwrap_or(Caller::NOBODY);
     let response = match pass(&control, endpoint.auth, &caller) {
         Ok(()) => {
             request.extensions_mut().insert(caller);
@@ -40,8 +38,8 @@ fn pass(control: &Control, auth: Auth, caller: &Caller) -> Result<(), Failure> {
     match (auth, caller) {
         (Auth::Public, _)
         | (Auth::AdminSocket | Auth::Rule(..) | Auth::User, Caller::Admin { .. }) => Ok(()),
-        (Auth::AdminSocket | Auth::Rule(..) | Auth::User, Caller::Anonymous { .. }) => {
-            Err(Problem::unauthenticated().into())
+        (Auth::AdminSocket | Auth::Rule(..) | Auth::User, Caller::Anonymous { lapsed, .. }) => {
+            Err(nobody(control, lapsed.as_deref()))
         }
         (Auth::AdminSocket, Caller::User(identity)) => {
             present(control, identity)?;
@@ -63,21 +61,26 @@ pub(crate) fn still(control: &Control, caller: &Caller) -> Result<(), Failure> {
 /// Whether an identity still stands for someone: not run out, not locked out, and its user is there.
 fn present(control: &Control, identity: &Identity) -> Result<(), Failure> {
     let now = control.now();
-    let present = now < identity.expires
-        && control.store().policy().read(|policy| {
-            let Some(user) = policy.user(&identity.user).filter(|user| !user.disabled) else {
-                return false;
-            };
-            let roles: Vec<&RoleName> = user.roles.iter().collect();
-            let subject = Subject {
-                user: Some(&identity.user),
-                roles: &roles,
-                login_session: Some(identity.login),
-                ..Subject::default()
-            };
-            !policy.locks().any(|lock| lock.in_force(now) && lock.target.stops(&subject))
-        });
-    if present { Ok(()) } else { Err(Problem::unauthenticated().into()) }
+    if now >= identity.expires {
+        return Err(turned_away(&Lapsed::ended(identity).denial(now)));
+    }
+    let policy = control.store().policy();
+    policy.read(|policy| policy.welcome(identity, now)).map_err(|denial| turned_away(&denial))
+}
+
+/// Nobody, as far as this call goes: he is told why if he has proven to be someone.
+fn nobody(control: &Control, lapsed: Option<&Lapsed>) -> Failure {
+    match lapsed {
+        Some(lapsed) => turned_away(&lapsed.denial(control.now())),
+        None => Problem::unauthenticated().into(),
+    }
+}
+
+fn turned_away(denial: &Denial) -> Failure {
+    let mut problem = Problem::unauthenticated();
+    denial.sentence().clone_into(&mut problem.detail);
+    problem.hint = denial.next().map(NextStep::command);
+    problem.into()
 }
 
 /// Documents whose handlers ask once more, with the document at hand, what a rule with a condition says of it.

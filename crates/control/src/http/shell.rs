@@ -128,8 +128,7 @@ fn refuse_early(control: &Control, request: &Request) -> Option<Problem> {
             format!("the path is longer than {MAX_TARGET} bytes"),
         ));
     }
-    let caller =
-        request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Anonymous { peer: None });
+    let caller = request.extensions().get::<Caller>().cloned().unwrap_or(Caller::NOBODY);
     let known = match &caller {
         // The administrator on the host is never kept out by load.
         Caller::Admin { .. } => return None,

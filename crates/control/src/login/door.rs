@@ -78,10 +78,10 @@ impl Doors {
 /// What is counted as one caller: an IPv4 address, or the /64 that one IPv6 customer gets.
 fn peer_key(caller: &Caller) -> String {
     match caller {
-        Caller::Anonymous { peer: Some(std::net::IpAddr::V6(address)) } => {
+        Caller::Anonymous { peer: Some(std::net::IpAddr::V6(address)), .. } => {
             format!("{:x}", u128::from(*address) >> 64)
         }
-        Caller::Anonymous { peer } => format!("{peer:?}"),
+        Caller::Anonymous { peer, .. } => format!("{peer:?}"),
         Caller::User(identity) => format!("user {}", identity.user),
         Caller::Admin { uid } => format!("admin {uid}"),
     }

@@ -113,7 +113,7 @@ impl Issue<'_> {
         token: Option<&str>,
     ) -> Result<Commit, Failure> {
         let peer = match self.caller {
-            Caller::Anonymous { peer } => peer.map(|peer| peer.to_string()),
+            Caller::Anonymous { peer, .. } => peer.map(|peer| peer.to_string()),
             Caller::Admin { .. } | Caller::User(_) => Some(self.caller.name()),
         };
         let login = Login {

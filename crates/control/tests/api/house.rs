@@ -138,7 +138,7 @@ impl House {
 }
 
 pub(crate) const ADMIN: Caller = Caller::Admin { uid: 0 };
-pub(crate) const NOBODY: Caller = Caller::Anonymous { peer: None };
+pub(crate) const NOBODY: Caller = Caller::NOBODY;
 
 impl Answer {
     /// The problem's code, or the status where there is none.

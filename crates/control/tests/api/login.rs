@@ -61,7 +61,7 @@ pub(crate) async fn enrolled(house: &House, user: &str) -> Phone {
 }
 
 pub(crate) fn from(address: &str) -> Caller {
-    Caller::Anonymous { peer: Some(address.parse::<IpAddr>().unwrap()) }
+    Caller::Anonymous { peer: Some(address.parse::<IpAddr>().unwrap()), lapsed: None }
 }
 
 pub(crate) async fn try_login(house: &House, user: &str, password: &str, totp: &str) -> Answer {

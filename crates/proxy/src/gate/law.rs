@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use access::ask::Ask;
 use access::denial::{Denial, DenialCode, NextStep};
-use access::identity::Identity;
-use access::lock::Subject;
+use access::identity::{Identity, Lapsed};
 use access::name::SessionId;
 use access::permit::Permit;
 use jiff::Timestamp;
@@ -60,18 +59,7 @@ impl Law for store::PolicyHandle {
     }
 
     fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool {
-        self.read(|policy| {
-            policy.user(&identity.user).is_some_and(|user| {
-                let held = policy.held(user, now);
-                let subject = Subject {
-                    user: Some(&user.name),
-                    roles: &held.names(),
-                    login_session: Some(identity.login),
-                    ..Subject::default()
-                };
-                !user.disabled && policy.lock_on(&subject, now).is_none()
-            })
-        })
+        self.read(|policy| policy.welcome(identity, now).is_ok())
     }
 
     fn changed(&self) -> watch::Receiver<Revision> {
@@ -152,6 +140,11 @@ impl Refused {
             wish = wished(next);
         }
         Self { code: denial.code().as_str().into(), lines, wish, detail: denial.detail().into() }
+    }
+
+    /// His certificate does not hold at this moment.
+    pub(crate) fn lapsed(lapsed: &Lapsed, now: Timestamp) -> Self {
+        Self::denied(&lapsed.denial(now))
     }
 
     /// What an unknown or forbidden target reads like.

@@ -7,6 +7,9 @@
 //!             ▼ be asked                         └─► ask: keyboard-interactive again, "Reason:"
 //! ```
 //!
+//! Whose certificate is ours and good but for the time is heard too: nothing can be decided for him, so he is let in to
+//! be told so, in the channel, and for nothing else. Any other certificate fails without a word.
+//!
 //! Callbacks run in the connection's only loop, so they never wait for a target; only authentication waits, for the
 //! corridor's verdict, when there is nothing else to do on the connection.
 
@@ -15,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::identity::Identity;
+use access::identity::{Identity, Lapsed};
 use russh::keys::Certificate;
 use russh::server::{Auth, ChannelOpenHandle, Msg, Response, Session};
 use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, server};
@@ -38,9 +41,9 @@ const FORWARD_WAIT: Duration = Duration::from_secs(10);
 /// What the client did in its handshake, for the corridor to answer.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// He has proven who he is, and wants in.
+    /// He has proven who he is, and wants in. Whose certificate does not hold at this moment is heard, to be told so.
     Arrived {
-        identity: Identity,
+        who: Result<Identity, Lapsed>,
         /// The user name of the SSH protocol: what he wants to be on the target.
         name: String,
         /// That he can be asked something, and how long the way to him and back is.
@@ -64,6 +67,8 @@ pub(super) enum Verdict {
     Wait { words: String },
     /// Be a jump host for him.
     Jump,
+    /// Let him jump once: what he finds there tells him no as well, in a channel that can say it.
+    JumpToRefusal(Arc<str>),
 }
 
 /// Where the client stands.
@@ -78,6 +83,8 @@ enum Stage {
     Out(Arc<str>),
     /// He jumps to targets over this connection.
     Jumping,
+    /// Let in to be refused, after one jump.
+    LastJump(Arc<str>),
 }
 
 /// Answers for the connection from one client.
@@ -115,6 +122,10 @@ impl Front {
                 self.stage = Stage::Jumping;
                 Auth::Accept
             }
+            Ok(Verdict::JumpToRefusal(text)) => {
+                self.stage = Stage::LastJump(text);
+                Auth::Accept
+            }
             Ok(Verdict::Ask { words, prompt }) => {
                 self.stage = Stage::Asked { words, prompt };
                 only(MethodKind::KeyboardInteractive, true)
@@ -128,7 +139,11 @@ impl Front {
     fn link(&self) -> Option<&Arc<Link>> {
         match &self.stage {
             Stage::In(link) => Some(link),
-            Stage::Asked { .. } | Stage::Jumping | Stage::Out(_) | Stage::Stranger => None,
+            Stage::Asked { .. }
+            | Stage::Jumping
+            | Stage::LastJump(_)
+            | Stage::Out(_)
+            | Stage::Stranger => None,
         }
     }
 
@@ -193,7 +208,9 @@ impl server::Handler for Front {
                 let (verdict, answer) = oneshot::channel();
                 Ok(self.step(Step::Answered { text, verdict }, answer).await)
             }
-            (Stage::In(_) | Stage::Jumping | Stage::Out(_), _) => Ok(Auth::reject()),
+            (Stage::In(_) | Stage::Jumping | Stage::LastJump(_) | Stage::Out(_), _) => {
+                Ok(Auth::reject())
+            }
         }
     }
 
@@ -213,20 +230,20 @@ impl server::Handler for Front {
         if !matches!(self.stage, Stage::Stranger) {
             return Ok(Auth::reject());
         }
-        let identity = match self
-            .house
-            .authorities
-            .verify_identity_ssh(certificate, self.house.now())
-        {
-            Ok(identity) => identity,
-            Err(error) => {
-                tracing::debug!(peer = %self.peer, %error, "an identity certificate was not accepted");
-                return Ok(Auth::reject());
-            }
+        let (now, authorities) = (self.house.now(), &self.house.authorities);
+        let who = match authorities.verify_identity_ssh(certificate, now) {
+            Ok(identity) => Ok(identity),
+            Err(error) => match authorities.lapsed_identity_ssh(certificate, now) {
+                Some(lapsed) => Err(lapsed),
+                None => {
+                    tracing::debug!(peer = %self.peer, %error, "an identity certificate was not accepted");
+                    return Ok(Auth::reject());
+                }
+            },
         };
         let (verdict, answer) = oneshot::channel();
         let (name, askable) = (user.to_owned(), self.askable);
-        Ok(self.step(Step::Arrived { identity, name, askable, verdict }, answer).await)
+        Ok(self.step(Step::Arrived { who, name, askable, verdict }, answer).await)
     }
 
     async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), russh::Error> {
@@ -253,7 +270,7 @@ impl server::Handler for Front {
                     None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
                 }
             }
-            Stage::Out(text) => {
+            Stage::LastJump(text) | Stage::Out(text) => {
                 let text = Arc::clone(text);
                 reply.accept().await;
                 tokio::spawn(async move { refuse_channel(channel, &text, EX_NOPERM).await });
@@ -282,7 +299,18 @@ impl server::Handler for Front {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), russh::Error> {
-        if matches!(self.stage, Stage::Jumping) {
+        let last = match &self.stage {
+            Stage::LastJump(text) => Some(Stage::Out(Arc::clone(text))),
+            Stage::Asked { .. }
+            | Stage::In(_)
+            | Stage::Jumping
+            | Stage::Out(_)
+            | Stage::Stranger => None,
+        };
+        if last.is_some() || matches!(self.stage, Stage::Jumping) {
+            if let Some(refused) = last {
+                self.stage = refused;
+            }
             reply.accept().await;
             jump::start(Arc::clone(&self.house), self.peer, host.to_owned(), channel);
             return Ok(());

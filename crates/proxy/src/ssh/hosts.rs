@@ -53,13 +53,14 @@ impl Hosts {
     ) -> Result<Arc<server::Config>, Error> {
         let slot = name.unwrap_or_default();
         let renew = now.checked_add(CERT_RENEW).unwrap_or(Timestamp::MAX);
+        let until = now.checked_add(CERT_LIFE).unwrap_or(Timestamp::MAX);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((until, config)) = cache.get(slot)
-            && *until > renew
+        // One that lives longer than a new one would was made before the clock was set back: it has not begun.
+        if let Some((end, config)) = cache.get(slot)
+            && (renew..=until).contains(end)
         {
             return Ok(Arc::clone(config));
         }
-        let until = now.checked_add(CERT_LIFE).unwrap_or(Timestamp::MAX);
         let config = Arc::new(self.make(name, until, now)?);
         if cache.len() >= MAX_CACHED {
             cache.clear();

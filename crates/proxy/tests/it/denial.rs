@@ -79,7 +79,10 @@ async fn certificates_of_others_expired_or_of_no_user_do_not_get_in() {
 
     let client = stand.stranger("dave", &stand.authorities, SignedDuration::from_hours(1)).await;
     stand.clock.advance(SignedDuration::from_hours(2));
-    assert_eq!(client.ssh(&["db-box", "true"]).await.status.code(), Some(255));
+    let out = client.ssh(&["db-box", "true"]).await;
+    let told = "Access denied\nYour login ended 1 h ago.\nhint: tsh login\n";
+    assert_eq!((out.status.code(), text(&out.stderr).as_str()), (Some(77), told));
+    assert_eq!(stand.events("session.refused").await[0]["body"]["code"], "login_required");
     stand.clock.advance(SignedDuration::from_hours(-2));
     assert_eq!(client.ssh(&["db-box", "true"]).await.status.code(), Some(0));
 
