@@ -10,8 +10,11 @@
 mod dial;
 mod fault;
 mod leg;
+pub(crate) mod mysql;
 pub(crate) mod postgres;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::fmt;

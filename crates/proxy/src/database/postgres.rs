@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use wire::postgres::{CancelKey, Startup};
 
 use super::{Database, Leg};
 use crate::error::Error;
@@ -22,30 +23,30 @@ pub(crate) struct PgLeg {
 
 /// Connects `session` to `database` and logs in.
 ///
-/// `startup` is the whole StartupMessage as the server is to get it, with its length word: the door has put the
-/// user and the database in that the session was admitted for.
+/// `startup` goes to the server as it is: the door has put the user and the database in that the session was
+/// admitted for.
 ///
 /// # Errors
 /// [`Error::Unreachable`], or [`Error::Database`] with what went wrong.
 pub(crate) async fn connect(
     session: &Arc<Session>,
     database: &Database,
-    startup: &[u8],
+    startup: &Startup,
 ) -> Result<PgLeg, Error> {
     let _ = (session, database, startup);
     todo!()
 }
 
-/// Asks the server to cancel what a session's connection is doing (55.2.9). `request` is the whole CancelRequest,
-/// with the key that the server gave that connection.
+/// Asks the server to cancel what a session's connection is doing (55.2.9). `key` is the one that the
+/// server gave that connection.
 ///
 /// # Errors
 /// As [`connect`]. The server never says whether it did anything.
 pub(crate) async fn cancel(
     session: &Arc<Session>,
     database: &Database,
-    request: &[u8],
+    key: &CancelKey,
 ) -> Result<(), Error> {
-    let _ = (session, database, request);
+    let _ = (session, database, key);
     todo!()
 }
