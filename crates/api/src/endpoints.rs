@@ -181,6 +181,11 @@ impl Endpoint {
         Self { body: Body::Document(Shape::of::<T>()), ..self }
     }
 
+    /// With a text of documents as body.
+    pub const fn takes_documents(self) -> Self {
+        Self { body: Body::Documents, ..self }
+    }
+
     /// With a JSON answer of this shape.
     pub const fn answers<T: ToSchema>(self) -> Self {
         Self { answer: Answer::Json(Shape::of::<T>()), ..self }

@@ -47,6 +47,16 @@ pub struct FieldProblem {
     /// The column in that line, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<u64>,
+    /// In which document of the text, counted from 1; absent where the text is one document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<u64>,
+}
+
+impl FieldProblem {
+    /// What is wrong at a key path.
+    pub fn at(path: impl Into<String>, message: impl std::fmt::Display) -> Self {
+        Self { path: path.into(), message: message.to_string(), ..Self::default() }
+    }
 }
 
 impl Problem {
@@ -137,8 +147,11 @@ impl std::error::Error for Problem {}
 
 impl std::fmt::Display for FieldProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, "line {line}: ")?;
+        match (self.document, self.line) {
+            (Some(document), Some(line)) => write!(f, "document {document}, line {line}: ")?,
+            (Some(document), None) => write!(f, "document {document}: ")?,
+            (None, Some(line)) => write!(f, "line {line}: ")?,
+            (None, None) => {}
         }
         match self.path.as_str() {
             "" => f.write_str(&self.message),

@@ -12,6 +12,7 @@ use api::endpoints::{Endpoint, Method};
 use api::page::Page;
 use jiff::Timestamp;
 use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
@@ -170,7 +171,26 @@ impl Api {
         query: Query<'_>,
         body: Option<&B>,
     ) -> Result<T, Error> {
-        let call = self.call(method, path, query, body)?;
+        self.answer(self.call(method, path, query, body)?)
+    }
+
+    /// Does: calls `endpoint` with a text of documents as it is, so that lines are counted in it.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn tell_documents<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        query: Query<'_>,
+        text: String,
+    ) -> Result<T, Error> {
+        let mut call = self.call(endpoint.method, endpoint.path, query, None::<&()>)?;
+        call.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
+        *call.body_mut() = Some(text.into());
+        self.answer(call)
+    }
+
+    fn answer<T: DeserializeOwned>(&self, call: reqwest::Request) -> Result<T, Error> {
         let text = self.runtime.block_on(async {
             let response = self.send(call).await?;
             answer::whole(response).await.map_err(|error| self.explain(error))

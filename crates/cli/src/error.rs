@@ -46,6 +46,13 @@ impl Error {
         Self::new(Exit::NotFound, sentence)
     }
 
+    /// Says first what it is about.
+    #[must_use]
+    pub fn about(mut self, what: impl fmt::Display) -> Self {
+        self.sentence = format!("{what}: {}", self.sentence);
+        self
+    }
+
     /// Adds a line which names the next command.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -57,6 +64,15 @@ impl Error {
     #[must_use]
     pub fn hint_on(self, exit: Exit, hint: impl Into<String>) -> Self {
         if self.exit == exit && self.hints.is_empty() { self.hint(hint) } else { self }
+    }
+
+    /// Names this next command instead of any other, if the program ends with `exit`.
+    #[must_use]
+    pub fn instead_on(mut self, exit: Exit, hint: impl Into<String>) -> Self {
+        if self.exit == exit {
+            self.hints = vec![hint.into()];
+        }
+        self
     }
 
     /// Adds what caused it; shown after the sentence.

@@ -11,7 +11,7 @@ use utoipa::openapi::{
     Schema, SecurityRequirement,
     path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
-    schema::{ArrayBuilder, SchemaType, Type},
+    schema::{ArrayBuilder, KnownFormat, SchemaFormat, SchemaType, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -101,6 +101,13 @@ fn operation(endpoint: &Endpoint, schemas: &mut BTreeMap<String, RefOr<Schema>>)
                     .build(),
             ))
         }
+        Body::Documents => operation.request_body(Some(
+            RequestBodyBuilder::new()
+                .description(Some("Documents in YAML, divided by lines of `---`."))
+                .content("application/yaml", ContentBuilder::new().schema(Some(bytes())).build())
+                .required(Some(Required::True))
+                .build(),
+        )),
     };
     operation = match endpoint.auth {
         Auth::Public => operation,
@@ -217,6 +224,12 @@ fn collect(shape: &Shape, schemas: &mut BTreeMap<String, RefOr<Schema>>) -> RefO
 
 fn text() -> RefOr<Schema> {
     String::schema()
+}
+
+/// A text that clients send as it is.
+fn bytes() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
 }
 
 fn who(auth: Auth) -> String {

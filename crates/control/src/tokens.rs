@@ -7,25 +7,24 @@
 //! ```
 
 use access::name::{TokenName, UserName};
+use access::target::Labels;
 use api::audit::{NewEvent, code};
 use api::document::Kind;
 use api::endpoints::users as table;
 use api::login::LoginAnswer;
-use api::page::Page;
-use api::problem::{FieldProblem, Problem};
+use api::problem::FieldProblem;
 use api::token::{NewToken, TokenDocument, TokenLogin};
-use axum::{
-    Json,
-    extract::{Path, State},
-};
-use http::StatusCode;
+use axum::{Json, extract::State};
 use jiff::SignedDuration;
-use store::documents::{self, StoredDocument};
-use store::kv::{Absent, Commit};
+use serde_json::Value;
+use store::documents;
+use store::kv::Commit;
+use zeroize::Zeroizing;
 
+use crate::documents::{Beside, Desk, Kept, Mode, Table, check_head, decode, fetch, mount, save};
 use crate::{
     Caller, Control, Failure, Routes,
-    http::{Answer, Json as Body, List, Text},
+    http::{Answer, Json as Body, Text},
     login::{self, How, Issue},
 };
 
@@ -33,11 +32,7 @@ use crate::{
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
-        .on(&table::TOKEN_LIST, list)
-        .on(&table::TOKEN_CREATE, create)
-        .on(&table::TOKEN_SHOW, show)
-        .on(&table::TOKEN_DELETE, delete)
+    mount::<TokenDocument>(routes).on(&table::TOKEN_CREATE, create)
 }
 
 fn digest_key(digest: &str) -> String {
@@ -48,16 +43,56 @@ fn digest_of_key(name: &str) -> String {
     format!("/token-of/{name}")
 }
 
-/// `GET /v1/tokens`
-async fn list(State(control): State<Control>, query: List) -> Answer<Page<TokenDocument>> {
-    let documents = control.store().documents();
-    let (found, more) = documents
-        .list(Kind::Token, query.cursor()?, query.limit()?)
-        .await
-        .map_err(Failure::internal)?;
-    let next = found.last().filter(|_| more).map(|last| last.name.clone());
-    let items = found.into_iter().map(decode).collect::<Result<_, _>>()?;
-    Ok(Json(Page { items, next }))
+impl Kept for TokenDocument {
+    const KIND: Kind = Kind::Token;
+    const TABLE: Table = Table {
+        list: &table::TOKEN_LIST,
+        show: &table::TOKEN_SHOW,
+        delete: &table::TOKEN_DELETE,
+        // Its secret is made with it, so it is made once.
+        write: None,
+    };
+
+    fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    fn labels(&self) -> &Labels {
+        &self.metadata.labels
+    }
+
+    fn revision(&mut self) -> &mut Option<u64> {
+        &mut self.metadata.revision
+    }
+
+    fn check(&self, desk: &Desk<'_>) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
+        let problems = check(desk, self);
+        if problems.is_empty() { Ok(Vec::new()) } else { Err(problems) }
+    }
+
+    async fn settle(&mut self, _: &Control, _: Option<&Self>) -> Result<Beside, Failure> {
+        let secret = Zeroizing::new(login::bearer());
+        let digest = login::digest(&secret);
+        let name = &self.metadata.name;
+        let commit =
+            Commit::new().put(digest_key(&digest), name.clone()).put(digest_of_key(name), digest);
+        Ok(Beside { commit, secret: Some(secret) })
+    }
+
+    fn tell(&self, event: NewEvent, _: Value) -> NewEvent {
+        event.with("for", self.spec.user.as_str()).with("expires", self.spec.expires.to_string())
+    }
+
+    async fn leave(control: &Control, name: &str) -> Result<Commit, Failure> {
+        let commit = Commit::new().delete(digest_of_key(name));
+        Ok(match fetch(control, &digest_of_key(name)).await? {
+            Some(entry) => match std::str::from_utf8(&entry.value) {
+                Ok(digest) => commit.delete(digest_key(digest)),
+                Err(_) => commit,
+            },
+            None => commit,
+        })
+    }
 }
 
 /// `POST /v1/tokens`
@@ -66,56 +101,9 @@ async fn create(
     caller: Caller,
     Text(text): Text,
 ) -> Answer<NewToken> {
-    let mut document: TokenDocument = api::document::typed(&text).map_err(Failure::fields)?;
-    check(&control, &document)?;
-    document.metadata.revision = None;
-    let name = document.metadata.name.clone();
-    let secret = login::bearer();
-    let digest = login::digest(&secret);
-    let value = serde_json::to_value(&document).map_err(Failure::internal)?;
-    let event = caller
-        .sign(NewEvent::new(code::TOKEN_CREATED, control.now()))
-        .target(format!("token/{name}"))
-        .with("for", document.spec.user.as_str())
-        .with("expires", document.spec.expires.to_string());
-    let commit = documents::put(Kind::Token, &name, &value, Absent)
-        .map_err(Failure::internal)?
-        .put(digest_key(&digest), name.clone())
-        .put(digest_of_key(&name), digest)
-        .event(event);
-    let revision =
-        control.store().commit(commit).await.map_err(|error| match error.is_conflict() {
-            true => Problem::conflict("exists", format!("token `{name}` exists already"))
-                .hint(format!("tctl rm token/{name}"))
-                .into(),
-            false => Failure::from(error),
-        })?;
-    Ok(Json(NewToken { name, secret, revision: revision.0 }))
-}
-
-/// `GET /v1/tokens/{name}`
-async fn show(State(control): State<Control>, Path(name): Path<String>) -> Answer<TokenDocument> {
-    Ok(Json(decode(load(&control, &name).await?)?))
-}
-
-/// `DELETE /v1/tokens/{name}`
-async fn delete(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Failure> {
-    let seen = load(&control, &name).await?.revision;
-    let mut commit = documents::remove(Kind::Token, &name, seen).delete(digest_of_key(&name));
-    if let Some(entry) = control.store().load(digest_of_key(&name)).await?
-        && let Ok(digest) = std::str::from_utf8(&entry.value)
-    {
-        commit = commit.delete(digest_key(digest));
-    }
-    let event = caller
-        .sign(NewEvent::new(code::TOKEN_REMOVED, control.now()))
-        .target(format!("token/{name}"));
-    control.store().commit(commit.event(event)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let saved = save::<TokenDocument>(&control, &caller, text, None, Mode::Create).await?;
+    let secret = saved.secret.map(|secret| String::clone(&secret)).unwrap_or_default();
+    Ok(Json(NewToken { name: saved.written.name, secret, revision: saved.written.revision }))
 }
 
 /// `POST /v1/login/token`
@@ -152,10 +140,9 @@ async fn bearer_of(control: &Control, secret: &str) -> Result<Option<(UserName, 
         return Ok(None);
     };
     let name = String::from_utf8_lossy(&entry.value).into_owned();
-    let found = control.store().documents().load(Kind::Token, &name).await;
-    let Some(found) = found.map_err(Failure::internal)? else { return Ok(None) };
-    let seen = found.revision;
-    let document = decode(found)?;
+    let key = documents::key(Kind::Token, &name);
+    let Some(found) = fetch(control, &key).await? else { return Ok(None) };
+    let document: TokenDocument = decode(&found)?;
     let Ok(user) = document.spec.user.parse::<UserName>() else { return Ok(None) };
     let Some(still_there) = crate::users::enabled(control, &user).await? else { return Ok(None) };
     if control.now() >= document.spec.expires {
@@ -163,49 +150,28 @@ async fn bearer_of(control: &Control, secret: &str) -> Result<Option<(UserName, 
     }
     let event =
         NewEvent::new(code::TOKEN_USED, control.now()).user(&user).target(format!("token/{name}"));
-    let commit = still_there.expecting(documents::key(Kind::Token, &name), seen).event(event);
+    let commit = still_there.expecting(key, found.revision).event(event);
     Ok(Some((user, commit)))
 }
 
-fn check(control: &Control, document: &TokenDocument) -> Result<(), Failure> {
+fn check(desk: &Desk<'_>, document: &TokenDocument) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
-    let mut wrong = |path: &str, message: String| {
-        problems.push(FieldProblem { path: path.to_owned(), message, ..FieldProblem::default() });
-    };
-    if document.kind != "token" {
-        wrong("kind", "expected `token`".to_owned());
-    }
-    if document.version != "v1" {
-        wrong("version", "expected `v1`".to_owned());
-    }
+    let head = (document.kind.as_str(), document.version.as_str());
+    check_head(head, Kind::Token, &["v1"], &mut problems);
+    let mut wrong = |path: &str, message: String| problems.push(FieldProblem::at(path, message));
     if let Err(error) = document.metadata.name.parse::<TokenName>() {
         wrong("metadata.name", error.to_string());
     }
-    let user = document.spec.user.parse::<UserName>();
-    let known = user
-        .as_ref()
-        .is_ok_and(|user| control.store().policy().read(|policy| policy.user(user).is_some()));
+    let user = &document.spec.user;
+    let policy = desk.control.store().policy();
+    let known = desk.comes(Kind::User, user)
+        || user.parse().is_ok_and(|user| policy.read(|policy| policy.user(&user).is_some()));
     if !known {
-        wrong("spec.user", format!("there is no user `{}`", document.spec.user.escape_debug()));
+        wrong("spec.user", format!("there is no user `{}`", user.escape_debug()));
     }
-    let left = document.spec.expires.duration_since(control.now());
+    let left = document.spec.expires.duration_since(desk.control.now());
     if !left.is_positive() || left > LONGEST_LIFE {
         wrong("spec.expires", "must lie between now and a year from now".to_owned());
     }
-    if problems.is_empty() { Ok(()) } else { Err(Failure::fields(problems)) }
-}
-
-async fn load(control: &Control, name: &str) -> Result<StoredDocument, Failure> {
-    if name.parse::<TokenName>().is_err() {
-        return Err(Problem::not_found().into());
-    }
-    let found = control.store().documents().load(Kind::Token, name).await;
-    Ok(found.map_err(Failure::internal)?.ok_or_else(Problem::not_found)?)
-}
-
-fn decode(stored: StoredDocument) -> Result<TokenDocument, Failure> {
-    let mut document: TokenDocument =
-        serde_json::from_value(stored.value).map_err(Failure::internal)?;
-    document.metadata.revision = Some(stored.revision.0);
-    Ok(document)
+    problems
 }

@@ -1,7 +1,7 @@
-//! Documents that administrators write: roles, nodes, locks, rules.
+//! Documents that administrators write: roles, nodes, locks, rules; and many of any kind at once.
 
-use super::{Auth, Endpoint, Verb};
-use crate::document::Written;
+use super::{Auth, Endpoint, Parameter, Verb};
+use crate::document::{Written, WrittenAll};
 use crate::lock::LockDocument;
 use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
 use crate::role::RoleDocument;
@@ -173,8 +173,23 @@ pub const RULE_TEST: Endpoint = Endpoint::post(
 .takes::<RuleTest>()
 .answers::<RuleTested>();
 
+/// Writes many documents, of any kinds, in one transaction. The rules of the caller's roles are asked for each.
+pub const WRITE_ALL: Endpoint = Endpoint::post(
+    "/v1/documents",
+    "writeDocuments",
+    "Create documents of any kinds: all of them, or none",
+    Auth::User,
+)
+.query(&[
+    Parameter::new("replace", "`true`: replace what is there already."),
+    Parameter::new("dry_run", "`true`: only say what would be written."),
+])
+.takes_documents()
+.answers::<WrittenAll>();
+
 /// All of them.
 pub const ALL: &[Endpoint] = &[
+    WRITE_ALL,
     ROLE_LIST,
     ROLE_CREATE,
     ROLE_SHOW,

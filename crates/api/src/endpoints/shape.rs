@@ -32,6 +32,8 @@ impl Shape {
 pub enum Body {
     /// A document, in YAML or JSON.
     Document(Shape),
+    /// A text of one or several documents of any kind, divided by `---`.
+    Documents,
     /// Nothing.
     Empty,
     /// JSON.

@@ -53,7 +53,7 @@ fn refused(text: &str, expected: Expect) {
     };
     let shown: Vec<_> = problems
         .into_iter()
-        .map(|FieldProblem { path, message, line, column }| {
+        .map(|FieldProblem { path, message, line, column, .. }| {
             let place =
                 line.map(|line| format!("{line}:{}: ", column.unwrap_or(0))).unwrap_or_default();
             format!("{place}{path}: {message}")

@@ -1,22 +1,13 @@
 //! Roles: what their holders may do. Checked when written, so that a broken one never gets in.
 
-use super::{Kept, Mode, page, read, remove, write};
-use crate::{
-    Caller, Control, Failure, Routes,
-    http::{Answer, List, Text},
-};
+use super::{Desk, Kept, Table};
+use crate::{Control, Failure};
 use access::name::RoleName;
 use access::target::Labels;
-use api::document::{Kind, Written};
+use api::document::Kind;
 use api::endpoints::documents as table;
-use api::page::Page;
 use api::problem::{FieldProblem, Problem};
 use api::role::RoleDocument;
-use axum::{
-    Json,
-    extract::{Path, State},
-};
-use http::StatusCode;
 use store::kv::Commit;
 
 /// How many holders of a role are named when it cannot be removed.
@@ -24,6 +15,12 @@ const NAMED: usize = 10;
 
 impl Kept for RoleDocument {
     const KIND: Kind = Kind::Role;
+    const TABLE: Table = Table {
+        list: &table::ROLE_LIST,
+        show: &table::ROLE_SHOW,
+        delete: &table::ROLE_DELETE,
+        write: Some((&table::ROLE_CREATE, &table::ROLE_PUT)),
+    };
 
     fn name(&self) -> &str {
         &self.metadata.name
@@ -37,75 +34,24 @@ impl Kept for RoleDocument {
         &mut self.metadata.revision
     }
 
-    fn check(&self, _: &Control) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
+    fn check(&self, _: &Desk<'_>) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
         let (_, warnings) = self.role()?;
-        let told = warnings.into_iter().map(|warning| FieldProblem {
-            path: warning.path,
-            message: warning.message,
-            ..FieldProblem::default()
-        });
-        Ok(told.collect())
+        let told = warnings.into_iter();
+        Ok(told.map(|warning| FieldProblem::at(warning.path, warning.message)).collect())
     }
-}
 
-pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
-        .on(&table::ROLE_LIST, list)
-        .on(&table::ROLE_CREATE, create)
-        .on(&table::ROLE_SHOW, show)
-        .on(&table::ROLE_PUT, put)
-        .on(&table::ROLE_DELETE, delete)
-}
-
-async fn list(
-    State(control): State<Control>,
-    caller: Caller,
-    query: List,
-) -> Answer<Page<RoleDocument>> {
-    Ok(Json(page(&control, &caller, &query).await?))
-}
-
-async fn create(
-    State(control): State<Control>,
-    caller: Caller,
-    Text(text): Text,
-) -> Answer<Written> {
-    let (document, warnings) = read::<RoleDocument>(&control, &text, None)?;
-    Ok(Json(write(&control, &caller, document, warnings, Mode::Create, Commit::new()).await?))
-}
-
-async fn show(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Answer<RoleDocument> {
-    Ok(Json(super::show(&control, &caller, &name).await?))
-}
-
-async fn put(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(name): Path<String>,
-    Text(text): Text,
-) -> Answer<Written> {
-    let (document, warnings) = read::<RoleDocument>(&control, &text, Some(&name))?;
-    Ok(Json(write(&control, &caller, document, warnings, Mode::Put, Commit::new()).await?))
-}
-
-/// A role that somebody holds stays: taking it away from everyone at once is rarely what is meant, and
-/// never what is seen.
-async fn delete(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Failure> {
-    let role: RoleName = name.parse().map_err(|_| Problem::not_found())?;
-    control.caught_up().await;
-    let holders: Vec<String> = control
-        .store()
-        .policy()
-        .read(|policy| policy.holders(&role).map(|user| user.name.to_string()).collect());
-    if !holders.is_empty() {
+    /// A role that somebody holds stays: taking it away from everyone at once is rarely what is meant,
+    /// and never what is seen.
+    async fn leave(control: &Control, name: &str) -> Result<Commit, Failure> {
+        let role: RoleName = name.parse().map_err(|_| Problem::not_found())?;
+        control.caught_up().await;
+        let holders: Vec<String> = control
+            .store()
+            .policy()
+            .read(|policy| policy.holders(&role).map(|user| user.name.to_string()).collect());
+        if holders.is_empty() {
+            return Ok(Commit::new());
+        }
         let more = holders.len().saturating_sub(NAMED);
         let mut named: Vec<&str> = holders.iter().take(NAMED).map(String::as_str).collect();
         let rest = format!("{more} more");
@@ -113,10 +59,8 @@ async fn delete(
             named.push(&rest);
         }
         let detail = format!("role `{role}` is held by {}", named.join(", "));
-        return Err(Problem::conflict("role.in_use", detail)
+        Err(Problem::conflict("role.in_use", detail)
             .hint("take it from these users first: tctl edit user/NAME")
-            .into());
+            .into())
     }
-    remove::<RoleDocument>(&control, &caller, &name, Commit::new()).await?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,27 +1,22 @@
 //! Access monitoring rules: reviews by the house, when a condition holds.
 
-use super::{Kept, Mode, check_head, page, read, remove, write};
+use super::{Desk, Kept, Table, check_head, mount};
 use crate::{
     Caller, Control, Failure, Routes,
-    http::{Answer, Json as Body, List, Text},
+    http::{Answer, Json as Body},
     requests::{Error, Eyes, Who, draft, made_up},
 };
 use access::policy::Policy;
 use access::request::{Channel, Request};
 use access::rule::Rule;
 use access::target::Labels;
-use api::document::{Kind, Written};
+use api::document::Kind;
 use api::endpoints::documents as table;
 use api::page::MAX_LIMIT;
-use api::page::Page;
 use api::problem::{FieldProblem, Problem};
 use api::rule::{RuleDocument, RuleFinding, RuleTest, RuleTested};
-use axum::{
-    Json,
-    extract::{Path, State},
-};
-use http::StatusCode;
-use store::kv::Commit;
+use axum::{Json, extract::State};
+use std::collections::BTreeSet;
 use store::requests::Filter;
 
 /// Past requests a rule is tried on, unless told.
@@ -29,6 +24,12 @@ const TRIED: usize = 100;
 
 impl Kept for RuleDocument {
     const KIND: Kind = Kind::AccessMonitoringRule;
+    const TABLE: Table = Table {
+        list: &table::RULE_LIST,
+        show: &table::RULE_SHOW,
+        delete: &table::RULE_DELETE,
+        write: Some((&table::RULE_CREATE, &table::RULE_PUT)),
+    };
 
     fn name(&self) -> &str {
         &self.metadata.name
@@ -42,7 +43,7 @@ impl Kept for RuleDocument {
         &mut self.metadata.revision
     }
 
-    fn check(&self, _: &Control) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
+    fn check(&self, _: &Desk<'_>) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
         let mut problems = Vec::new();
         check_head((&self.kind, &self.version), Self::KIND, &["v1"], &mut problems);
         if let Err(found) = Rule::try_from(self) {
@@ -52,58 +53,8 @@ impl Kept for RuleDocument {
     }
 }
 
-pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
-        .on(&table::RULE_LIST, list)
-        .on(&table::RULE_CREATE, create)
-        .on(&table::RULE_SHOW, show)
-        .on(&table::RULE_PUT, put)
-        .on(&table::RULE_DELETE, delete)
-        .on(&table::RULE_TEST, test)
-}
-
-async fn list(
-    State(control): State<Control>,
-    caller: Caller,
-    query: List,
-) -> Answer<Page<RuleDocument>> {
-    Ok(Json(page(&control, &caller, &query).await?))
-}
-
-async fn create(
-    State(control): State<Control>,
-    caller: Caller,
-    Text(text): Text,
-) -> Answer<Written> {
-    let (document, warnings) = read::<RuleDocument>(&control, &text, None)?;
-    Ok(Json(write(&control, &caller, document, warnings, Mode::Create, Commit::new()).await?))
-}
-
-async fn show(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Answer<RuleDocument> {
-    Ok(Json(super::show(&control, &caller, &name).await?))
-}
-
-async fn put(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(name): Path<String>,
-    Text(text): Text,
-) -> Answer<Written> {
-    let (document, warnings) = read::<RuleDocument>(&control, &text, Some(&name))?;
-    Ok(Json(write(&control, &caller, document, warnings, Mode::Put, Commit::new()).await?))
-}
-
-async fn delete(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Failure> {
-    remove::<RuleDocument>(&control, &caller, &name, Commit::new()).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) fn routes(routes: Routes) -> Routes {
+    mount::<RuleDocument>(routes).on(&table::RULE_TEST, test)
 }
 
 /// Tries a rule on requests the caller may see, or on one nobody has made. Nothing is kept.
@@ -112,7 +63,8 @@ async fn test(
     caller: Caller,
     Body(body): Body<RuleTest>,
 ) -> Answer<RuleTested> {
-    body.rule.check(&control).map_err(Failure::fields)?;
+    let desk = Desk { control: &control, coming: &BTreeSet::new() };
+    body.rule.check(&desk).map_err(Failure::fields)?;
     let rule = Rule::try_from(&body.rule).map_err(Failure::fields)?;
     control.caught_up().await;
     let eyes = Eyes::of(&control, &caller)?;

@@ -65,6 +65,7 @@ fn malformed(path: String, error: &serde_json::Error) -> Failure {
         message,
         line: u64::try_from(error.line()).ok(),
         column: u64::try_from(error.column()).ok(),
+        document: None,
     }])
 }
 

@@ -1,5 +1,6 @@
 //! A call that was refused or failed, on its way out as a problem.
 
+use api::document::Part;
 use api::problem::{FieldProblem, MEDIA_TYPE, Problem};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -50,11 +51,16 @@ impl Failure {
 
     /// One field is wrong.
     pub fn field(path: &str, message: impl std::fmt::Display) -> Self {
-        Self::fields(vec![FieldProblem {
-            path: path.to_owned(),
-            message: message.to_string(),
-            ..FieldProblem::default()
-        }])
+        Self::fields(vec![FieldProblem::at(path, message)])
+    }
+
+    /// Where fields of this document are wrong, the same with their lines.
+    pub(crate) fn placed(self, part: &Part<'_>) -> Self {
+        if self.problem.status == 422 && !self.problem.errors.is_empty() {
+            Self::fields(part.placed(self.problem.errors))
+        } else {
+            self
+        }
     }
 }
 

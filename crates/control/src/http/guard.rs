@@ -117,6 +117,23 @@ impl Control {
         }
     }
 
+    /// The same for any caller: the administrator on the host may, nobody else without a rule.
+    ///
+    /// # Errors
+    /// A problem that says only that access is denied.
+    pub(crate) fn caller_may_some(
+        &self,
+        caller: &Caller,
+        resource: &str,
+        verb: endpoints::Verb,
+    ) -> Result<(), Failure> {
+        match caller {
+            Caller::Admin { .. } => Ok(()),
+            Caller::Anonymous { .. } => Err(Problem::unauthenticated().into()),
+            Caller::User(identity) => self.may_some(identity, resource, verb),
+        }
+    }
+
     fn visible(&self, identity: &Identity, resource: &str, verb: endpoints::Verb) -> Residual {
         let now = self.now();
         self.store()

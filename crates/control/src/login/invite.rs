@@ -163,8 +163,14 @@ impl Open {
             ));
         };
         let hash = control.doors().passwords.hash(password).await?;
-        let credential =
-            Credential { hash, totp: self.totp.to_vec(), last_step: step, added: now, used: None };
+        // The code that was just shown is the first use of the second factor.
+        let credential = Credential {
+            hash,
+            totp: self.totp.to_vec(),
+            last_step: step,
+            added: now,
+            used: Some(now),
+        };
         let enrolled = NewEvent::new(code::USER_ENROLLED, now)
             .user(user)
             .target(format!("user/{user}"))

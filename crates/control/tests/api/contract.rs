@@ -149,7 +149,7 @@ async fn a_python_client_is_made_from_the_document_and_can_be_imported() {
     let config = dir.path().join("config.yml");
     std::fs::write(
         &config,
-        "content_type_overrides:\n  application/x-asciicast: application/octet-stream\n  \
+        "content_type_overrides:\n  application/yaml: application/octet-stream\n  application/x-asciicast: application/octet-stream\n  \
          application/x-tar: application/octet-stream\n",
     )
     .unwrap();

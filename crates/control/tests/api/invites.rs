@@ -211,3 +211,12 @@ async fn a_browser_sees_a_page_without_script_and_sets_its_password_there() {
     house.later(1);
     assert_eq!(try_login(&house, "alice", PASSWORD, &phone.code(&house)).await.status, 200);
 }
+
+#[tokio::test]
+async fn the_code_that_accepts_an_invite_is_the_first_use_of_the_factor() {
+    let house = House::open().await;
+    let before = house.control.now();
+    crate::login::enrolled(&house, "alice").await;
+    let factors = house.get(house.user("alice"), "/v1/mfa").await.body;
+    assert_eq!(factors["items"][0]["used"], before.to_string(), "{factors}");
+}

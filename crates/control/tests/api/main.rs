@@ -9,6 +9,7 @@
 )]
 
 mod authorities;
+mod batch;
 mod contract;
 mod coverage;
 mod documents;

@@ -10,6 +10,7 @@ const GOOD: &str =
 fn refused(house: &House, document: &str, wanted: &[&str]) {
     let told = house.tctl_with(&["create", "-f", "-"], &format!("{GOOD}{document}"));
     assert_eq!(told.status, 2, "{document}\n{told:?}");
+    assert!(told.err.contains("nothing was written"), "{}", told.err);
     for text in wanted {
         assert!(told.err.contains(text), "no `{text}` for\n{document}\nin\n{}", told.err);
     }
@@ -34,31 +35,64 @@ fn wrong_documents_are_named_by_line_and_path_and_nothing_is_half_done() {
         &["line 15", "spec.allow.node_labels"],
     );
     refused(&house, "kind: rolle\nversion: v7\nmetadata: {name: bad}\n", &["line 9", "kind"]);
-    // What only the daemon can judge is said by path, and of which document.
+    // What only the daemon can judge is said in the same way.
     let broken = role(
         "  allow:\n    request:\n      roles: [dba]\n      thresholds:\n      - {approve: 1, deny: 1, filter: 'frobnicate(a'}\n",
     );
     let long = role("  allow: {}\n").replace("name: bad", &format!("name: bad{}", "n".repeat(200)));
-    for (document, wanted) in [
-        (broken, ["spec.allow.request.thresholds[0].filter", "column 13", "missing ')'"]),
-        (long, ["metadata.name", "at most 64 bytes", "203"]),
-        (
-            role("  allow: {}\n").replace("version: v7", "version: v99"),
-            ["version:", "v99", "write one of"],
+    refused(
+        &house,
+        &broken,
+        &[
+            "document 2, line 18: spec.allow.request.thresholds[0].filter: ",
+            "column 13",
+            "missing ')'",
+        ],
+    );
+    refused(&house, &long, &["document 2, line 12: metadata.name: ", "at most 64 bytes", "203"]);
+    refused(
+        &house,
+        &role("  allow: {}\n").replace("version: v7", "version: v99"),
+        &["document 2, line 10: version: ", "v99", "write one of"],
+    );
+    // All at once, whoever can judge it.
+    refused(
+        &house,
+        &format!(
+            "{broken}---\nkind: lock\nversion: v1\nmetadata: {{name: bad}}\nspec:\n  targets: x\n"
         ),
-    ] {
-        let told = house.tctl_with(&["create", "-f", "-"], &document);
-        assert_eq!(told.status, 2, "{told:?}");
-        for text in wanted {
-            assert!(told.err.contains(text), "no `{text}` in {}", told.err);
-        }
-        assert!(!house.tctl(&["get", "roles"]).ok().out.contains("bad"));
-    }
+        &["2 fields are wrong", "document 2, line 18: ", "document 3, line 24: spec.targets: "],
+    );
     let told = house.tctl_with(&["create", "-f", "-"], "\u{0}\u{1}\u{2}\n");
     assert_eq!(told.status, 2, "{told:?}");
     // Megabytes are refused before they are read to the end.
     let told = house.tctl_with(&["create", "-f", "-"], &"# nothing\n".repeat(1 << 20));
     assert_eq!(told.status, 2, "{told:?}");
+}
+
+#[test]
+fn many_documents_are_created_together_and_each_is_said() {
+    let house = House::open();
+    let lock = "kind: lock\nversion: v1\nmetadata: {name: out}\nspec: {target: {user: mallory}}\n";
+    let text = format!("{GOOD}{lock}");
+    let create = |flags: &[&str], text: &str| {
+        house.tctl_with(&[&["create", "-f", "-"], flags].concat(), text)
+    };
+    let told = create(&["--dry-run"], &text).ok().out;
+    assert_eq!(told, "Would create role good\nWould create lock out\n");
+    assert!(!house.tctl(&["get", "roles"]).ok().out.contains("good"));
+    let told = create(&[], &text).ok().out;
+    assert_eq!(told, "Created role good\nCreated lock out\n");
+    let told = create(&[], &format!("{}---\n{text}", lock.replace("out", "third")));
+    assert_ne!(told.status, 0);
+    for text in
+        ["document 2, line 6: role `good` exists already", "line 14: lock `out` ", "--force"]
+    {
+        assert!(told.err.contains(text), "no `{text}` in {}", told.err);
+    }
+    assert!(!house.tctl(&["get", "locks"]).ok().out.contains("third"));
+    let told = create(&["--force"], &format!("{}---\n{text}", lock.replace("out", "third"))).ok();
+    assert_eq!(told.out, "Created lock third\nReplaced role good\nReplaced lock out\n");
 }
 
 #[test]

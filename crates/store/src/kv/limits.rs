@@ -4,8 +4,8 @@
 pub const KEY_BYTES: usize = 512;
 /// Bytes in a value: 1 MiB.
 pub const VALUE_BYTES: usize = 1 << 20;
-/// Compares, puts and deletes in one commit.
-pub const COMMIT_OPERATIONS: usize = 256;
+/// Compares, puts and deletes in one commit: 250 documents, with what belongs to them, are one.
+pub const COMMIT_OPERATIONS: usize = 1024;
 /// Keys that one commit may remove by prefix, and that one revision removes when a lease ends.
 pub const DELETED_KEYS: usize = 10_000;
 /// Events in one commit.

@@ -1,12 +1,12 @@
 //! `tctl get`, `create`, `edit`, `rm`: documents of every kind, as YAML.
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
-use api::document::{Document, Kind, MAX_TEXT, Written, parse};
-use api::endpoints::documents::{LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST};
+use api::document::{Kind, MAX_TEXT, WrittenAll, parts};
+use api::endpoints::documents::{LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST, WRITE_ALL};
 use api::endpoints::users::{TOKEN_LIST, USER_LIST};
 use api::endpoints::{Endpoint, Method};
 use api::problem::FieldProblem;
@@ -40,11 +40,13 @@ impl GetArgs {
     }
 }
 
-/// Create documents from a file
+/// Create documents from a file: all of them, or none
 ///
-/// All of them are read before the first is sent; every problem is shown with its line.
+/// They are one transaction. Whatever is wrong with any of them is shown at once, with its line, and
+/// nothing is written.
 ///
 ///     tctl create -f roles.yaml
+///     tctl create -f roles.yaml --dry-run
 ///     tctl get role/dba | sed s/2h/4h/ | tctl create --force -f -
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -58,6 +60,9 @@ pub struct CreateArgs {
     /// Replace what is there
     #[arg(long)]
     force: bool,
+    /// Only say what would be written
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Edit a document with $EDITOR
@@ -135,10 +140,10 @@ pub fn get(cx: &mut Context, args: GetArgs) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// Creates every document of a file.
+/// Creates every document of a file, or none.
 ///
 /// # Errors
-/// The file cannot be read, a document is wrong, or the server refuses one.
+/// The file cannot be read, or a document is refused.
 pub fn create(cx: &mut Context, args: CreateArgs) -> Result<Exit, Error> {
     let path = args.file.or(args.path).ok_or_else(|| {
         Error::usage("which file?").hint("tctl create -f FILE, or - for standard input")
@@ -146,60 +151,73 @@ pub fn create(cx: &mut Context, args: CreateArgs) -> Result<Exit, Error> {
     let (name, text) = if path.as_os_str() == "-" {
         ("standard input".to_owned(), cx.read_all(MAX_TEXT as u64)?)
     } else {
-        let text = fs::read_to_string(&path).map_err(|error| {
-            Error::usage(format!("cannot read `{}`", path.display())).because(error)
-        })?;
-        (path.display().to_string(), text)
+        (path.display().to_string(), read_file(&path)?)
     };
-    let documents = parse(&text).map_err(|problems| wrong(&name, &problems))?;
-    let api = cx.api()?;
-    for (done, document) in documents.iter().enumerate() {
-        send(cx, &api, document, args.force).map_err(|error| {
-            let what = format!(
-                "`{name}` line {}: {} {}",
-                document.line,
-                document.kind.as_str(),
-                document.name
-            );
-            let what = one_line(&what);
-            match (done, documents.len()) {
-                (_, 1) => error,
-                (0, _) => error.hint(format!("this was {what}; nothing was written")),
-                (done, all) => {
-                    error.hint(format!("this was {what}; {done} of {all} before it are written"))
-                }
-            }
-        })?;
-    }
+    let write = Write { replace: args.force, dry_run: args.dry_run };
+    let hint = "to replace what is there: tctl create --force, or tctl edit KIND/NAME";
+    write.text(cx, text).map_err(|error| {
+        let error = match args.force {
+            true => error,
+            false => error.instead_on(Exit::Conflict, hint),
+        };
+        error.about(format!("`{}`, nothing was written", one_line(&name)))
+    })?;
     Ok(Exit::Done)
 }
 
-fn send(cx: &mut Context, api: &Api, document: &Document, force: bool) -> Result<(), Error> {
-    let place = one(document.kind, &document.name);
-    let (method, path) = match force {
-        true => (Method::Put, place.as_str()),
-        false => (Method::Post, document.kind.path()),
-    };
-    let answer: Value = api.at(method, path, &[], Some(&document.value)).map_err(|error| {
-        if force {
-            error
-        } else {
-            error.hint_on(
-                Exit::Conflict,
-                "to replace what is there: tctl create --force, or tctl edit KIND/NAME",
-            )
-        }
-    })?;
-    if let Some(secret) = answer.get("secret").and_then(Value::as_str) {
-        let secret = one_line(secret);
-        return cx.show(&answer, |out| {
-            writeln!(out, "Created {} {}", document.kind.as_str(), one_line(&document.name))?;
-            writeln!(out, "Its secret, shown only now:\n\n  {secret}\n")
-        });
+/// A file as text, if it is no longer than documents can be.
+fn read_file(path: &Path) -> Result<String, Error> {
+    let cannot =
+        |error: io::Error| Error::usage(format!("cannot read `{}`", path.display())).because(error);
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(cannot)?;
+    io::Read::take(file, MAX_TEXT as u64 + 1).read_to_string(&mut text).map_err(cannot)?;
+    if text.len() > MAX_TEXT {
+        let what = format!("`{}` is longer than {MAX_TEXT} bytes", path.display());
+        return Err(Error::usage(what).hint("divide it: each file is one transaction"));
     }
-    let answer: Written = serde_json::from_value(answer)
-        .map_err(|error| Error::internal("the server's answer cannot be read").because(error))?;
-    super::written(cx, &answer)
+    Ok(text)
+}
+
+/// How a text of documents is written.
+struct Write {
+    replace: bool,
+    dry_run: bool,
+}
+
+impl Write {
+    /// Sends it, and says what became of each document.
+    fn text(&self, cx: &mut Context, text: String) -> Result<(), Error> {
+        let flag = |name, on: bool| on.then(|| (name, "true".to_owned()));
+        let query: Vec<_> = [flag("replace", self.replace), flag("dry_run", self.dry_run)]
+            .into_iter()
+            .flatten()
+            .collect();
+        let answer: WrittenAll = cx.api()?.tell_documents(&WRITE_ALL, &query, text)?;
+        cx.show(&answer, |out| said(out, &answer))?;
+        for warning in answer.documents.iter().flat_map(|document| &document.warnings) {
+            writeln!(cx.err, "warning: {}", one_line(&warning.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of each document.
+fn said(out: &mut Output, answer: &WrittenAll) -> io::Result<()> {
+    for document in &answer.documents {
+        let did = match (answer.dry_run, document.created) {
+            (false, true) => "Created",
+            (false, false) => "Replaced",
+            (true, true) => "Would create",
+            (true, false) => "Would replace",
+        };
+        writeln!(out, "{did} {} {}", one_line(&document.kind), one_line(&document.name))?;
+    }
+    for token in &answer.tokens {
+        let (name, secret) = (one_line(&token.name), one_line(&token.secret));
+        writeln!(out, "The secret of token {name}, shown only now:\n\n  {secret}\n")?;
+    }
+    Ok(())
 }
 
 /// Opens a document in an editor and writes it back.
@@ -231,7 +249,7 @@ pub fn edit(cx: &mut Context, args: EditArgs) -> Result<Exit, Error> {
         writeln!(cx.out, "Nothing was changed.")?;
         return Ok(Exit::Done);
     }
-    match put(cx, &api, kind, name, &text) {
+    match put(cx, kind, name, text) {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
             let kept = file.into_temp_path().keep().map_err(|error| failed(error.error))?;
@@ -240,20 +258,20 @@ pub fn edit(cx: &mut Context, args: EditArgs) -> Result<Exit, Error> {
     }
 }
 
-fn put(cx: &mut Context, api: &Api, kind: Kind, name: &str, text: &str) -> Result<(), Error> {
-    let documents = parse(text).map_err(|problems| wrong("the edited text", &problems))?;
-    let [document] = documents.as_slice() else {
-        return Err(Error::usage("the edited text holds several documents"));
-    };
-    if document.kind != kind || document.name != name {
-        return Err(Error::usage("kind and name cannot be changed by editing")
-            .hint("make another with: tctl create -f FILE"));
+fn put(cx: &mut Context, kind: Kind, name: &str, text: String) -> Result<(), Error> {
+    match parts(&text).map_err(|problems| wrong(&problems))?.as_slice() {
+        [only] => {
+            let head = only.head().map_err(|problems| wrong(&problems))?;
+            if head != (kind, name.to_owned()) {
+                return Err(Error::usage("kind and name cannot be changed by editing")
+                    .hint("make another with: tctl create -f FILE"));
+            }
+        }
+        _ => return Err(Error::usage("the edited text holds several documents")),
     }
-    let answer: Written =
-        api.at(Method::Put, &one(kind, name), &[], Some(&document.value)).map_err(|error| {
-            error.hint_on(Exit::Conflict, "someone changed it meanwhile; nothing was written")
-        })?;
-    super::written(cx, &answer)
+    Write { replace: true, dry_run: false }.text(cx, text).map_err(|error| {
+        error.hint_on(Exit::Conflict, "someone changed it meanwhile; nothing was written")
+    })
 }
 
 /// Removes a document.
@@ -315,11 +333,11 @@ fn named(what: &str) -> Result<(Kind, &str), Error> {
     }
 }
 
-/// All problems of a text, each on a line with its place.
-fn wrong(name: &str, problems: &[FieldProblem]) -> Error {
+/// All problems of an edited text, each on a line with its place.
+fn wrong(problems: &[FieldProblem]) -> Error {
     let lines: Vec<String> =
         problems.iter().map(|problem| format!("\n  {}", one_line(&problem.to_string()))).collect();
-    Error::usage(format!("`{}` was not sent:{}", one_line(name), lines.concat()))
+    Error::usage(format!("the edited text was not sent:{}", lines.concat()))
 }
 
 /// A document in the order in which people write it.
@@ -362,6 +380,7 @@ fn table(out: &mut Output, documents: &[Value]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::document::parse;
 
     #[test]
     fn what_is_shown_can_be_created_again() {
@@ -372,19 +391,6 @@ mod tests {
         let again = parse(&yaml(&first[0].value).unwrap()).unwrap();
         assert_eq!(again[0].value, first[0].value);
         assert!(yaml(&first[0].value).unwrap().starts_with("kind: role\nversion: v7\nmetadata:\n"));
-    }
-
-    #[test]
-    fn malformed_yaml_is_shown_with_its_lines() {
-        let text = "kind: lock\nversion: v1\nmetadata:\n  name: a\nspec:\n  target:\n    usr: alice\n---\n\
-                    kind: rol\nversion: v1\nmetadata: {name: x}\n---\nkind: [\n";
-        let error = wrong("x.yaml", &parse(text).unwrap_err());
-        expect_test::expect![[r#"
-            error: `x.yaml` was not sent:
-              line 7: spec.target.usr: unknown field `usr`, expected one of user, role, login, node, request, session, login_session
-              line 9: kind: `rol` is not a kind: expected one of role, user, node, lock, token, access_monitoring_rule
-              line 13: kind: expected string scalar
-        "#]].assert_eq(&error.message());
     }
 
     #[test]
