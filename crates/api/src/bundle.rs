@@ -182,9 +182,18 @@ pub fn requests_named(event: &AuditEvent) -> BTreeSet<&str> {
     event.event.request.as_deref().into_iter().chain(listed).collect()
 }
 
-/// The digest in the body of a `recording.sealed` event.
+/// The session and the digest of a `recording.sealed` event.
 pub fn sealed_digest(event: &AuditEvent) -> Option<(&str, &str)> {
-    if event.event.code != code::RECORDING_SEALED {
+    digest_of(event, code::RECORDING_SEALED)
+}
+
+/// The session and the digest of a `recording.retired` event.
+pub fn retired_digest(event: &AuditEvent) -> Option<(&str, &str)> {
+    digest_of(event, code::RECORDING_RETIRED)
+}
+
+fn digest_of<'a>(event: &'a AuditEvent, code: &str) -> Option<(&'a str, &'a str)> {
+    if event.event.code != code {
         return None;
     }
     Some((event.event.session.as_deref()?, event.event.body.get("digest").and_then(Value::as_str)?))

@@ -7,6 +7,7 @@ mod shape;
 
 pub mod audit;
 pub mod authorities;
+pub mod backup;
 pub mod documents;
 pub mod events;
 pub mod login;
@@ -253,6 +254,7 @@ pub const PAGE: &[Parameter] = &[
 pub static ENDPOINTS: &[&[Endpoint]] = &[
     audit::ALL,
     authorities::ALL,
+    backup::ALL,
     documents::ALL,
     events::ALL,
     login::ALL,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::admin::{
-    audit, auth, documents, locks, nodes, requests, rules, status, tokens, users,
+    audit, auth, backup, documents, locks, nodes, requests, rules, status, tokens, users,
 };
 use crate::commands::{self, recordings};
 use crate::context::{Context, Way};
@@ -78,6 +78,7 @@ enum Command {
     /// Certificate authorities
     #[command(subcommand)]
     Auth(auth::Command),
+    Backup(backup::BackupArgs),
     /// Rules that review requests by themselves
     #[command(subcommand, visible_alias = "rule")]
     Rules(rules::Command),
@@ -135,6 +136,7 @@ fn dispatch(cx: &mut Context, command: Command) -> Result<Exit, Error> {
         Command::Roles(command) => documents::roles(cx, command),
         Command::Audit(command) => audit::run(cx, command),
         Command::Auth(command) => auth::run(cx, command),
+        Command::Backup(args) => backup::run(cx, &args),
         Command::Rules(command) => rules::run(cx, command),
         Command::Recordings(command) => recordings::run(cx, command),
         Command::Version(args) => commands::version::run(cx, args),

@@ -5,8 +5,8 @@ use crate::{
     http::{Answer, List},
 };
 use access::name::RequestId;
-use api::audit::{AuditOrder, AuditPage, AuditQuery, NewEvent, code};
-use api::bundle::sealed_digest;
+use api::audit::{AuditEvent, AuditOrder, AuditPage, AuditQuery, NewEvent, code};
+use api::bundle::{retired_digest, sealed_digest};
 use api::endpoints::audit as table;
 use api::page::MAX_SEARCH;
 use api::problem::Problem;
@@ -16,6 +16,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use store::audit::{AuditError, Report};
+use store::recording::Wrong;
 
 /// The most codes in one question.
 const MAX_CODES: usize = 32;
@@ -131,6 +132,7 @@ async fn verify(State(control): State<Control>) -> Answer<Value> {
 /// Compares every recording that was sealed with the log: its list of files by digest, the files by size. Their bytes
 /// are compared one recording at a time, where that is asked for.
 async fn recordings(control: &Control, report: &mut Report) -> Result<(), Failure> {
+    let bare = restored_bare(control).await?;
     let mut asked = AuditQuery {
         codes: vec![code::RECORDING_SEALED.to_owned()],
         order: AuditOrder::Oldest,
@@ -141,15 +143,52 @@ async fn recordings(control: &Control, report: &mut Report) -> Result<(), Failur
         let page = control.store().audit().query(asked.clone()).await?;
         for event in &page.events {
             let Some((session, digest)) = sealed_digest(event) else { continue };
-            report.recordings += 1;
             let (_, wrong) = control.shelf().sealed_files(session, digest.to_owned()).await?;
-            if let Some(wrong) = wrong {
-                report.problem(event.seq, wrong);
+            match wrong {
+                None => report.recordings += 1,
+                Some(Wrong::Missing(_)) if is_retired(control, session, digest).await? => {
+                    report.retired += 1;
+                }
+                Some(Wrong::Missing(_)) if bare.is_some_and(|restored| event.seq < restored) => {
+                    report.absent += 1;
+                }
+                Some(wrong @ (Wrong::Missing(_) | Wrong::Changed { .. })) => {
+                    report.recordings += 1;
+                    report.problem(event.seq, wrong.to_string());
+                }
             }
         }
         let Some(next) = page.next else { return Ok(()) };
         asked.cursor = Some(next);
     }
+}
+
+/// Whether the log says that this recording, with this digest, grew too old.
+async fn is_retired(control: &Control, session: &str, digest: &str) -> Result<bool, Failure> {
+    let retired = retired(control, session).await?;
+    Ok(retired.iter().any(|event| retired_digest(event) == Some((session, digest))))
+}
+
+/// The events that retired the recording of a session: none, or one.
+pub(crate) async fn retired(control: &Control, session: &str) -> Result<Vec<AuditEvent>, Failure> {
+    let asked = AuditQuery {
+        codes: vec![code::RECORDING_RETIRED.to_owned()],
+        session: Some(session.to_owned()),
+        ..AuditQuery::default()
+    };
+    Ok(control.store().audit().query(asked).await?.events)
+}
+
+/// The number of the last restore from a backup without recordings: those sealed before cannot be here.
+async fn restored_bare(control: &Control) -> Result<Option<u64>, Failure> {
+    let asked = AuditQuery {
+        codes: vec![code::CLUSTER_RESTORED.to_owned()],
+        limit: Some(SEALS),
+        ..AuditQuery::default()
+    };
+    let restored = control.store().audit().query(asked).await?.events;
+    let bare = |event: &&AuditEvent| event.event.body.get("recordings") == Some(&json!(false));
+    Ok(restored.iter().find(bare).map(|event| event.seq))
 }
 
 /// What leaves the house is itself on the record, before it leaves.

@@ -118,6 +118,7 @@ impl Control {
         let routes = crate::ping::routes(routes);
         let routes = crate::audit::routes(routes);
         let routes = crate::auth::routes(routes);
+        let routes = crate::backup::routes(routes);
         let routes = crate::documents::routes(routes);
         let routes = crate::events::routes(routes);
         let routes = crate::login::routes(routes);

@@ -13,6 +13,7 @@
 
 mod audit;
 pub mod auth;
+mod backup;
 mod caller;
 mod control;
 mod documents;

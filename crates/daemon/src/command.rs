@@ -1,9 +1,9 @@
-//! The command line of `countersign`: `start`, `configure`, `backup`, `completion`.
+//! The command line of `countersign`: `start`, `configure`, `restore`, `completion`.
 
 use crate::config::{
     Config, HostPort, Level, LogFormat, MAX_FILE, Overrides, Switchable, TEMPLATE,
 };
-use crate::{house, logging};
+use crate::{house, logging, restore};
 use anyhow::{Context as _, bail};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::fs;
@@ -29,6 +29,7 @@ struct Cli {
 enum Command {
     Start(StartArgs),
     Configure(ConfigureArgs),
+    Restore(RestoreArgs),
     Completion(CompletionArgs),
 }
 
@@ -73,6 +74,25 @@ struct ConfigureArgs {
     check: Option<PathBuf>,
 }
 
+/// Make a data directory from a backup, and prove it
+///
+/// The directory must be new or empty; only its seal key may lie in it. Every file is compared with the digest in the
+/// backup, the audit log is computed again, and the seal key is tried: with anything wrong, nothing is left of it.
+/// `tctl backup` makes backups.
+///
+/// Example: countersign restore countersign.tar --data-dir /var/lib/countersign --seal-key seal.key
+#[derive(Debug, clap::Args)]
+struct RestoreArgs {
+    /// The backup, or - for standard input
+    backup: PathBuf,
+    /// The directory to make
+    #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// The seal key of the house that was backed up; it is copied into the directory
+    #[arg(long, value_name = "FILE")]
+    seal_key: Option<PathBuf>,
+}
+
 /// Print a completion script
 ///
 /// Example: countersign completion bash > /etc/bash_completion.d/countersign
@@ -88,6 +108,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Start(args) => start(&args),
         Command::Configure(args) => configure(&args),
+        Command::Restore(args) => bring_back(&args),
         Command::Completion(args) => {
             clap_complete::generate(
                 args.shell,
@@ -146,6 +167,23 @@ fn configure(args: &ConfigureArgs) -> anyhow::Result<()> {
         file.display(),
         file.display()
     ))
+}
+
+fn bring_back(args: &RestoreArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let clock = house::system_clock();
+    let told = if args.backup.as_os_str() == "-" {
+        let input = std::io::stdin().lock();
+        restore::run(input, &args.data_dir, args.seal_key.as_deref(), &clock, &runtime)?
+    } else {
+        let input = fs::File::open(&args.backup)
+            .with_context(|| format!("cannot read {}", args.backup.display()))?;
+        restore::run(input, &args.data_dir, args.seal_key.as_deref(), &clock, &runtime)?
+    };
+    say(&told)
 }
 
 fn load(file: Option<&Path>, overrides: &Overrides) -> anyhow::Result<Config> {

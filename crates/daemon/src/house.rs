@@ -122,7 +122,7 @@ impl House {
             config.cluster.parse().context("cannot use the cluster's name")?;
         let store =
             Store::open(&config.data_dir, store::Options::new(cluster, Arc::clone(clock))).await?;
-        let seal = Arc::new(keys::seal_key(config)?);
+        let seal = Arc::new(keys::seal_key(config, &store).await?);
         let now = clock();
         let authorities = keys::authorities(&store, &seal, &config.cluster, now).await?;
         store.audit().sign_with(Arc::new(keys::Signer(authorities.checkpoint())))?;

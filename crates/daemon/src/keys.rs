@@ -19,13 +19,13 @@ pub(crate) const SEAL_KEY_VARIABLE: &str = "COUNTERSIGN_SEAL_KEY";
 const RECORDING_KEY: &str = "recordings";
 
 /// Where the sealed authorities stand in the store.
-const AUTHORITIES: &str = "authorities";
+pub(crate) const AUTHORITIES: &str = "authorities";
 
 /// Reads the seal key, or makes its file when the data directory is new.
 ///
 /// # Errors
 /// The key cannot be read, is malformed, or is missing although something was sealed already.
-pub(crate) fn seal_key(config: &Config) -> anyhow::Result<SealKey> {
+pub(crate) async fn seal_key(config: &Config, store: &Store) -> anyhow::Result<SealKey> {
     if let Ok(text) = std::env::var(SEAL_KEY_VARIABLE) {
         return SealKey::from_text(&text)
             .with_context(|| format!("{SEAL_KEY_VARIABLE} is not a seal key"));
@@ -34,6 +34,12 @@ pub(crate) fn seal_key(config: &Config) -> anyhow::Result<SealKey> {
     if file.exists() {
         return SealKey::from_file(file)
             .with_context(|| format!("cannot use the seal key {}", file.display()));
+    }
+    if store.secrets().load(AUTHORITIES).await?.is_some() {
+        bail!(
+            "the seal key {} is missing, and the keys in this data directory were sealed with it: put it back (seal.key_file, mode 0600) or set {SEAL_KEY_VARIABLE}",
+            file.display()
+        );
     }
     SealKey::create_file(file)
         .with_context(|| format!("cannot make the seal key {}", file.display()))

@@ -13,4 +13,5 @@ mod http;
 mod keys;
 mod logging;
 mod metrics;
+mod restore;
 mod tls;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::kv::{Clock, Entry, Fault, Revision};
 use crate::outbox::{self, Drained};
-use crate::sqlite::{Pool, Schema, open_writer};
+use crate::sqlite::{Pool, Schema, open_reader, open_writer};
 
 mod append;
 mod checkpoint;
@@ -99,6 +99,11 @@ struct Inner {
     witnessed: Mutex<Option<String>>,
     following: OnceLock<(watch::Receiver<Revision>, watch::Receiver<Drained>)>,
     clock: Clock,
+}
+
+/// Computes a log again that nobody has open.
+pub(crate) fn verify_file(path: &Path, keys: &[VerifierKey]) -> Result<Report, AuditError> {
+    verify::verify(&open_reader(path)?, keys, &[])
 }
 
 impl fmt::Debug for Audit {
@@ -256,7 +261,8 @@ impl Audit {
     }
 
     /// Computes the whole log again: every event, every hash, every checkpoint, against the key of the signer and those
-    /// of [`Audit::signed_before_with`]; without a signer, checkpoints are not looked at. The last checkpoint also
+    /// of [`Audit::signed_before_with`]; without a signer, checkpoints are not looked at. How the log stands is signed
+    /// first, so that a checkpoint covers what is verified up to now, also just after a start. The last checkpoint also
     /// stands in the state, so a log put back to an older copy is noticed. `trusted` are signed checkpoints kept
     /// elsewhere, which this log must still agree with.
     ///
@@ -264,6 +270,13 @@ impl Audit {
     /// When the log cannot be read. What is wrong with it is in the report.
     pub async fn verify(&self, mut trusted: Vec<String>) -> Result<Report, AuditError> {
         self.settled().await?;
+        // A log on a full disk, or a damaged one, is verified all the same: the report says how much of it is signed.
+        match self.checkpoint_if_signed().await {
+            Ok(_) | Err(AuditError::NoSigner) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the audit log could not be signed before it was verified")
+            }
+        }
         if let Ok(witnessed) = self.inner.witnessed.lock() {
             trusted.extend(witnessed.clone());
         }
@@ -280,6 +293,19 @@ impl Audit {
             .readers
             .with(|connection| Ok(outbox::revision(&append::drained(connection)?)))
             .await
+    }
+
+    /// Does something while nothing is written to the log.
+    pub(crate) async fn while_still<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::task::spawn_blocking(move || {
+            let _still = inner.writer.lock().map_err(|_| Fault::Closed)?;
+            work()
+        });
+        task.await.map_err(|_| Fault::Closed)?
     }
 
     /// Appends events from the outbox, in their order, except those it has already taken.

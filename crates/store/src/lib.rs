@@ -10,6 +10,7 @@
 //! watch keeps up to date.
 
 pub mod audit;
+pub mod backup;
 pub mod conformance;
 mod directory;
 pub mod documents;

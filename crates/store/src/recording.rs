@@ -27,10 +27,12 @@ mod shelf;
 mod spool;
 
 pub use api::audit::NewEvent;
+pub use check::Wrong;
 pub use key::{NotAKey, Recipient, RecordingKey, expose};
 pub use playback::{Following, Playback, ReadError};
 pub use press::{MAX_PART, Press, unpack};
 pub use shelf::{CreateError, RESERVE, Shelf, ShelfError};
+pub(crate) use shelf::{Lying, is_folder_name};
 pub use spool::{Sealed, Spool};
 
 /// Whose session, where, under what: what is known when a session starts.

@@ -35,7 +35,7 @@ mod writer;
 
 pub(crate) use lease::micros;
 pub(crate) use pool::Pool;
-pub(crate) use schema::{Schema, backup, open_writer};
+pub(crate) use schema::{Schema, open_reader, open_writer};
 
 use reader::Readers;
 use recent::{Recent, RecentWatch};
@@ -131,17 +131,6 @@ impl SqliteKv {
     #[must_use]
     pub fn head(&self) -> watch::Receiver<Revision> {
         self.head.clone()
-    }
-
-    /// Copies the database, as it is at one moment, into a new file, while it is in use.
-    ///
-    /// # Errors
-    /// A [`Fault`] when the copy cannot be written.
-    pub async fn backup(&self, to: PathBuf) -> Result<(), Fault> {
-        let from = self.path.clone();
-        tokio::task::spawn_blocking(move || schema::backup(&from, &to))
-            .await
-            .map_err(|_| Fault::Closed)?
     }
 
     /// Lets the writer end once it has written what was queued, and readers at once.

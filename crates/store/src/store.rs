@@ -11,6 +11,8 @@ use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::audit::{Audit, AuditError};
+use crate::backup::snapshot::Snapshot;
+use crate::backup::{HALF_RESTORED, STAGING};
 use crate::directory::Directory;
 use crate::documents::Documents;
 use crate::kv::{
@@ -21,10 +23,10 @@ use crate::outbox::{self, Drained};
 use crate::policy::{self, PolicyHandle};
 use crate::requests::Requests;
 use crate::secrets::Secrets;
-use crate::sqlite::{self, SqliteKv, SqliteOptions};
+use crate::sqlite::{SqliteKv, SqliteOptions};
 
-const STATE: &str = "state.db";
-const AUDIT: &str = "audit.db";
+pub(crate) const STATE: &str = "state.db";
+pub(crate) const AUDIT: &str = "audit.db";
 
 /// How a [`Store`] is opened.
 #[derive(Clone)]
@@ -95,6 +97,9 @@ pub enum OpenError {
         /// The other's process id, if it can be read.
         holder: Option<u32>,
     },
+    /// A restore into it broke off.
+    #[error("a restore into `{}` did not finish: remove the directory and restore again", .0.display())]
+    HalfRestored(PathBuf),
     /// The database cannot be used.
     #[error("cannot open `{}`", path.display())]
     Database {
@@ -149,6 +154,10 @@ impl Store {
         let (cluster, clock) = (options.cluster.clone(), Arc::clone(&options.clock));
         let opening = tokio::task::spawn_blocking(move || {
             let directory = Directory::open(&dir)?;
+            if dir.join(HALF_RESTORED).exists() {
+                return Err(OpenError::HalfRestored(dir));
+            }
+            clear(&dir.join(STAGING))?;
             let path = directory.file(STATE)?;
             let mut how = SqliteOptions::new(Arc::clone(&options.clock));
             how.log_revisions = options.log_revisions;
@@ -303,10 +312,14 @@ impl Store {
         self.inner.directory.path()
     }
 
-    /// Copies state and audit log, in use, into a directory that is made with mode 0700 and must not exist.
-    ///
-    /// Start a daemon on the copy to restore. The state is copied first, so the copied log knows at least what the
-    /// copied state knows. Recordings are files that never change: copy them with any tool.
+    /// State and audit log of one moment: every event that was committed is in one of them.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, Fault> {
+        let [state, log] = [STATE, AUDIT].map(|name| self.directory().join(name));
+        Snapshot::take(&self.inner.audit, &state, &log).await
+    }
+
+    /// Copies state and audit log of one moment, in use, into a directory that is made with mode 0700 and must not
+    /// exist. Start a daemon on the copy to go on from there.
     ///
     /// # Errors
     /// When the directory exists, or the copy cannot be written.
@@ -317,16 +330,16 @@ impl Store {
             .create(to)
             .map_err(|source| OpenError::Directory { path: to.to_owned(), source })?;
         let copy = Directory::open(to)?;
-        for (name, from) in
-            [(STATE, self.directory().join(STATE)), (AUDIT, self.directory().join(AUDIT))]
-        {
+        let failed = |name: &str| {
+            let path = to.join(name);
+            move |source| OpenError::Database { path, source }
+        };
+        let Snapshot { state, audit } = self.snapshot().await.map_err(failed(STATE))?;
+        for (name, pinned) in [(STATE, state), (AUDIT, audit)] {
             let path = copy.file(name)?;
-            let target = path.clone();
-            let copied = tokio::task::spawn_blocking(move || sqlite::backup(&from, &target)).await;
-            copied
-                .map_err(|_| Fault::Closed)
-                .and_then(|copied| copied)
-                .map_err(|source| OpenError::Database { path, source })?;
+            let copied =
+                tokio::task::spawn_blocking(move || pinned.copy(&path, || Ok::<_, Fault>(())));
+            copied.await.map_err(|_| Fault::Closed).flatten().map_err(failed(name))?;
         }
         Ok(())
     }
@@ -347,5 +360,15 @@ impl Store {
         self.inner.audit.close().await;
         self.inner.directory.release();
         signed
+    }
+}
+
+/// Removes what a backup left that was being taken when the daemon stopped.
+fn clear(staging: &Path) -> Result<(), OpenError> {
+    match std::fs::remove_dir_all(staging) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(OpenError::Directory { path: staging.to_owned(), source })
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }

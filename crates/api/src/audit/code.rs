@@ -100,6 +100,12 @@ pub const AUDIT_EXPORTED: &str = "audit.exported";
 pub const RECORDING_SEALED: &str = "recording.sealed";
 /// Someone looked at a recording, or exported it.
 pub const RECORDING_VIEWED: &str = "recording.viewed";
+/// A recording grew older than recordings are kept; written before its files are removed, with their digest.
+pub const RECORDING_RETIRED: &str = "recording.retired";
+/// A copy of the data left the house.
+pub const BACKUP_TAKEN: &str = "backup.taken";
+/// The data directory was made from a backup.
+pub const CLUSTER_RESTORED: &str = "cluster.restored";
 /// The daemon started.
 pub const DAEMON_STARTED: &str = "daemon.started";
 /// The daemon stopped as it was told to.
@@ -157,6 +163,9 @@ pub const ALL: &[&str] = &[
     AUDIT_EXPORTED,
     RECORDING_SEALED,
     RECORDING_VIEWED,
+    RECORDING_RETIRED,
+    BACKUP_TAKEN,
+    CLUSTER_RESTORED,
     DAEMON_STARTED,
     DAEMON_STOPPED,
 ];

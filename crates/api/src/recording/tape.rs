@@ -17,17 +17,31 @@ const MAX_FILE: u64 = 64 << 20;
 const SIZE: std::ops::Range<usize> = 124..136;
 const SUM: std::ops::Range<usize> = 148..156;
 
+/// The largest size that eleven octal digits hold; beyond, the size is written in binary, as GNU and BSD tar read it.
+const MAX_OCTAL: u64 = 0o777_7777_7777;
+
 /// What stands before a file. Its name must be a proper one: it is cut at 100 bytes.
 #[must_use]
 pub fn header(name: &str, bytes: u64) -> [u8; BLOCK] {
+    header_of(b'0', name, bytes)
+}
+
+/// What stands before an entry of this kind (POSIX.1-2001, `typeflag`): `0` is a file, `g` an extended header.
+#[must_use]
+pub fn header_of(kind: u8, name: &str, bytes: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     put(&mut block, 0, name.as_bytes().get(..100).unwrap_or(name.as_bytes()));
     put(&mut block, 100, b"0000600\0");
     put(&mut block, 108, b"0000000\0");
     put(&mut block, 116, b"0000000\0");
-    put(&mut block, SIZE.start, format!("{bytes:011o}\0").as_bytes());
+    if bytes <= MAX_OCTAL {
+        put(&mut block, SIZE.start, format!("{bytes:011o}\0").as_bytes());
+    } else {
+        put(&mut block, SIZE.start, &[0x80]);
+        put(&mut block, SIZE.end - 8, &bytes.to_be_bytes());
+    }
     put(&mut block, 136, b"00000000000\0");
-    put(&mut block, 156, b"0");
+    put(&mut block, 156, &[kind]);
     put(&mut block, 257, b"ustar\x0000");
     let sum = sum(&block);
     put(&mut block, SUM.start, format!("{sum:06o}\0 ").as_bytes());
@@ -127,11 +141,22 @@ impl Tape {
 }
 
 fn entry(block: &[u8]) -> Option<(&str, u64)> {
+    let (kind, name, bytes) = parse(block)?;
+    (kind == b'0' && is_file_name(name) && bytes <= MAX_FILE).then_some((name, bytes))
+}
+
+/// Kind, name and size of the entry that a header stands before; nothing if it is no header.
+#[must_use]
+pub fn parse(block: &[u8]) -> Option<(u8, &str, u64)> {
     let octal = |field| u64::from_str_radix(text(field)?.trim(), 8).ok();
     let name = text(block.get(..100)?)?;
-    let bytes = octal(block.get(SIZE)?)?;
-    let plain = block.get(156) == Some(&b'0') && octal(block.get(SUM)?)? == sum(block);
-    (plain && is_file_name(name) && bytes <= MAX_FILE).then_some((name, bytes))
+    let size = block.get(SIZE)?;
+    let bytes = match size.split_first_chunk::<4>()? {
+        ([0x80, 0, 0, 0], rest) => u64::from_be_bytes(rest.try_into().ok()?),
+        _ => octal(size)?,
+    };
+    let kind = *block.get(156)?;
+    (octal(block.get(SUM)?)? == sum(block)).then_some((kind, name, bytes))
 }
 
 fn text(field: &[u8]) -> Option<&str> {
@@ -204,6 +229,15 @@ mod tests {
         let mut bytes = tape(&[("meta.json", b"{}")]);
         bytes[125] ^= 1;
         assert_eq!(read(&bytes, 512), Err(TapeError::Foreign));
+    }
+
+    #[test]
+    fn sizes_beyond_octal_are_read_as_written() {
+        for bytes in [0, 1, MAX_OCTAL, MAX_OCTAL + 1, u64::MAX] {
+            assert_eq!(parse(&header("state.db", bytes)), Some((b'0', "state.db", bytes)));
+        }
+        assert_eq!(parse(&[0; BLOCK]), None);
+        assert_eq!(parse(&[b'7'; BLOCK]), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::audit::AuditEvent;
 use api::note::{NoteError, VerifierKey};
+use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 use tlog_tiles::{EMPTY_HASH, Hash, node_hash, record_hash};
@@ -21,10 +22,18 @@ pub struct Report {
     pub events: u64,
     /// What they hash to, computed from the events alone, in base64.
     pub root: String,
+    /// When the last of them happened; nothing in an empty log.
+    pub until: Option<Timestamp>,
     /// How many checkpoints were checked.
     pub checkpoints: u64,
+    /// How many events the largest checkpoint covers that agrees with them; those after it are signed by none.
+    pub signed: u64,
     /// How many recordings were compared with the log, by who asked for the report.
     pub recordings: u64,
+    /// How many were not there, for they grew older than recordings are kept.
+    pub retired: u64,
+    /// How many were not there, for the backup that this house was restored from had none.
+    pub absent: u64,
     /// The first problems, in order.
     pub problems: Vec<Problem>,
     /// How many problems there are.
@@ -85,8 +94,12 @@ pub(super) fn verify(
     let mut report = Report {
         events: 0,
         root: String::new(),
+        until: None,
         checkpoints: 0,
+        signed: 0,
         recordings: 0,
+        retired: 0,
+        absent: 0,
         problems: Vec::new(),
         found: 0,
     };
@@ -109,6 +122,7 @@ pub(super) fn verify(
         if let Err(what) = agrees(seq, &leaf, row) {
             report.problem(seq, what);
         }
+        report.until = Timestamp::from_microsecond(row.get(2)?).ok();
         edge.push(record_hash(leaf.as_bytes()));
         report.events += 1;
         let size = report.events;
@@ -202,9 +216,10 @@ fn check_roots(
     size: u64,
     edge: &Edge,
 ) {
-    if let Some(roots) = expected.remove(&size)
-        && roots.iter().any(|root| *root != edge.root())
-    {
+    let Some(roots) = expected.remove(&size) else { return };
+    if roots.iter().any(|root| *root != edge.root()) {
         report.problem(size, "the events do not hash to what the checkpoint says");
+    } else {
+        report.signed = size;
     }
 }

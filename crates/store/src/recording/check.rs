@@ -33,7 +33,7 @@ impl Shelf {
     }
 
     /// The files that were sealed of a session, if the list on disk hashes to `logged`, the digest in the audit log;
-    /// and what is wrong with it, or with the sizes of the files, in a sentence.
+    /// and what is wrong with it, or with the sizes of the files.
     ///
     /// # Errors
     /// The catalogue cannot be read.
@@ -41,15 +41,13 @@ impl Shelf {
         &self,
         session: &str,
         logged: String,
-    ) -> Result<(Option<Vec<FileDigest>>, Option<String>), ShelfError> {
+    ) -> Result<(Option<Vec<FileDigest>>, Option<Wrong>), ShelfError> {
         let session = session.to_owned();
         self.blocking(move |shelf| {
             let folder = shelf.listed(&session)?.filter(|folder| folder.0.is_dir());
-            let (files, wrong) = folder
-                .map_or((None, Some("it is missing".to_owned())), |folder| {
-                    sealed(&folder, &logged)
-                });
-            Ok((files, wrong.map(|wrong| format!("the recording of session `{session}`: {wrong}"))))
+            let Some(folder) = folder else { return Ok((None, Some(Wrong::Missing(session)))) };
+            let (files, what) = sealed(&folder, &logged);
+            Ok((files, what.map(|what| Wrong::Changed { session, what })))
         })
         .await
     }
@@ -90,6 +88,33 @@ impl Shelf {
                 Err(error) => Some((Err(error.into()), None)),
             }
         }))
+    }
+}
+
+/// How a recording on disk differs from what the audit log says of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wrong {
+    /// Nothing is there of the recording of this session.
+    Missing(String),
+    /// Something of it was changed, or is missing.
+    Changed {
+        /// The session.
+        session: String,
+        /// What is wrong, in a sentence.
+        what: String,
+    },
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing(session) => {
+                write!(f, "the recording of session `{session}`: it is missing")
+            }
+            Self::Changed { session, what } => {
+                write!(f, "the recording of session `{session}`: {what}")
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use api::page::Page;
 use api::recording::files::digest_over;
 use api::recording::{RecordingQuery, RecordingView};
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
 
 use super::catalogue::Catalogue;
 use super::folder::{Folder, Seal};
@@ -36,6 +36,8 @@ struct Inner {
     reserve: u64,
     catalogue: Catalogue,
     live: Mutex<BTreeMap<String, watch::Receiver<Progress>>>,
+    /// Whoever copies recordings reads, whoever removes them writes.
+    kept: Arc<RwLock<()>>,
 }
 
 /// Why recordings cannot be opened or asked for.
@@ -110,8 +112,8 @@ impl Shelf {
             return Err(ShelfError::Readable { path: dir.to_owned(), mode });
         }
         let catalogue = Catalogue::open(&dir.join("catalogue.sqlite"))?;
-        let live = Mutex::default();
-        Ok(Self(Arc::new(Inner { dir: dir.to_owned(), recipient, reserve, catalogue, live })))
+        let (live, kept) = (Mutex::default(), Arc::default());
+        Ok(Self(Arc::new(Inner { dir: dir.to_owned(), recipient, reserve, catalogue, live, kept })))
     }
 
     /// A press for this shelf's key: one per writer thread.
@@ -252,6 +254,18 @@ impl Shelf {
         .await
     }
 
+    /// While this is held, no recording is removed.
+    pub(crate) async fn keep_all(&self) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.0.kept).read_owned().await
+    }
+
+    /// Every recording that lies on the shelf, oldest day first. Blocks on the disk.
+    pub(crate) fn lying(&self) -> Result<Vec<Lying>, ShelfError> {
+        let mut all: Vec<Lying> = self.folders()?.iter().filter_map(Lying::of).collect();
+        all.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(all)
+    }
+
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         ask: impl FnOnce(Self) -> Result<T, ShelfError> + Send + 'static,
@@ -300,9 +314,8 @@ impl Shelf {
 
     /// The folder's path; none if the id could be anything but one folder's name.
     fn path(&self, started: Timestamp, session: &str) -> Option<PathBuf> {
-        let safe = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let fine = !session.is_empty() && session.len() <= MAX_ID && session.bytes().all(safe);
-        fine.then(|| self.0.dir.join(started.strftime("%Y-%m-%d").to_string()).join(session))
+        is_folder_name(session)
+            .then(|| self.0.dir.join(started.strftime("%Y-%m-%d").to_string()).join(session))
     }
 
     fn folders(&self) -> Result<Vec<Folder>, ShelfError> {
@@ -325,6 +338,33 @@ impl Shelf {
         }
         Ok(all)
     }
+}
+
+/// A recording as it lies on the shelf, whoever it is of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Lying {
+    pub(crate) session: String,
+    pub(crate) day: String,
+    pub(crate) path: PathBuf,
+}
+
+impl Lying {
+    fn of(folder: &Folder) -> Option<Self> {
+        let word = |path: &Path| path.file_name()?.to_str().map(str::to_owned);
+        let (session, day) = (word(&folder.0)?, word(folder.0.parent()?)?);
+        is_folder_name(&session).then(|| Self { session, day, path: folder.0.clone() })
+    }
+
+    /// The names of its files, without its seal.
+    pub(crate) fn files(&self) -> io::Result<Vec<String>> {
+        Folder(self.path.clone()).names()
+    }
+}
+
+/// Whether a session's id is one folder's name, and nothing else.
+pub(crate) fn is_folder_name(session: &str) -> bool {
+    let safe = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !session.is_empty() && session.len() <= MAX_ID && session.bytes().all(safe)
 }
 
 /// Seals a folder as it lies; none if there is no folder.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, backup};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::kv::Fault;
 
@@ -146,17 +146,4 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     // Negative: KiB. There are several of these, and the system caches the file's pages too.
     connection.pragma_update(None, "cache_size", -512)?;
     Ok(connection)
-}
-
-/// Copies a database in use with SQLite's backup API, as of one moment, and lets the copy stand alone.
-pub(crate) fn backup(from: &Path, to: &Path) -> Result<(), Fault> {
-    let source = open_reader(from)?;
-    let mut target = Connection::open(to)?;
-    // All pages in one step: a writer in another connection would make a stepwise copy start again and again.
-    backup::Backup::new(&source, &mut target)?.step(-1)?;
-    target.pragma_update(None, "journal_mode", "DELETE")?;
-    target.close().map_err(|(_, error)| error)?;
-    std::fs::File::open(to)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| Fault::Io(error.to_string()))
 }

@@ -280,3 +280,20 @@ async fn a_log_put_back_to_an_older_copy_is_noticed() {
     assert_eq!(report.problems[0].what, "there is a checkpoint of 2 events, but the log has fewer");
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_verified_just_after_a_start_is_signed_up_to_its_last_event() {
+    let house = House::new();
+    let store = house.open().await;
+    store.record(vec![NewEvent::new(code::SSH_COMMAND, house.hand.now())]).await.unwrap();
+    house.hand.forward(jiff::SignedDuration::from_secs(3));
+    let last = house.hand.now();
+    store.record(vec![NewEvent::new(code::SSH_COMMAND, last)]).await.unwrap();
+    let report = store.audit().verify(vec![]).await.unwrap();
+    assert!(report.holds(), "{report:?}");
+    assert_eq!((report.events, report.signed, report.until), (2, 2, Some(last)));
+    assert_eq!(report.checkpoints, 1);
+    // Nothing new, nothing signed anew.
+    assert_eq!(store.audit().verify(vec![]).await.unwrap(), report);
+    store.close().await.unwrap();
+}

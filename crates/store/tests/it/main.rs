@@ -4,6 +4,7 @@
 
 mod house;
 
+mod backup;
 mod conformance;
 mod crash;
 mod directory;

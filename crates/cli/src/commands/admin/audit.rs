@@ -8,6 +8,7 @@ use api::audit::{AuditEvent, AuditPage, canonical_json};
 use api::bundle::{self, Bundle, Verified};
 use api::endpoints::audit::{EXPORT, QUERY, VERIFY};
 use api::note::VerifierKey;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::request::find;
@@ -199,9 +200,17 @@ fn table(out: &mut Output, events: &[AuditEvent]) -> io::Result<()> {
 struct Report {
     events: u64,
     root: String,
+    #[serde(default)]
+    until: Option<Timestamp>,
     checkpoints: u64,
     #[serde(default)]
+    signed: u64,
+    #[serde(default)]
     recordings: u64,
+    #[serde(default)]
+    retired: u64,
+    #[serde(default)]
+    absent: u64,
     problems: Vec<ReportProblem>,
     found: u64,
 }
@@ -214,26 +223,44 @@ struct ReportProblem {
 
 fn online(cx: &mut Context) -> Result<Exit, Error> {
     let report: Report = cx.api()?.read(&VERIFY, &[], &[])?;
-    cx.show(&report, |out| {
-        if report.found == 0 {
-            writeln!(
-                out,
-                "Verified: {} events, {} checkpoints and the seals of {} recordings agree.",
-                report.events, report.checkpoints, report.recordings
-            )?;
-            return writeln!(out, "Root  {}", one_line(&report.root));
-        }
-        writeln!(out, "NOT VERIFIED: {} problems in {} events.", report.found, report.events)?;
-        for problem in &report.problems {
-            writeln!(out, "  at {}: {}", problem.at, one_line(&problem.what))?;
-        }
-        Ok(())
-    })?;
+    cx.show(&report, |out| found(out, &report))?;
     if report.found == 0 {
         return Ok(Exit::Done);
     }
     Err(Error::new(Exit::Unproven, "the audit log or a recording was changed after it was written")
         .hint("keep the data directory as it is, and compare it with a backup and with checkpoints kept elsewhere"))
+}
+
+fn found(out: &mut Output, report: &Report) -> io::Result<()> {
+    if report.found > 0 {
+        writeln!(out, "NOT VERIFIED: {} problems in {} events.", report.found, report.events)?;
+        let mut problems = report.problems.iter();
+        return problems
+            .try_for_each(|one| writeln!(out, "  at {}: {}", one.at, one_line(&one.what)));
+    }
+    let until = report.until.map(|until| format!(" up to {}", when::exact(until)));
+    writeln!(out, "Verified: all {} events{}.", report.events, until.unwrap_or_default())?;
+    writeln!(
+        out,
+        "Signed      the first {} events, by {} checkpoints",
+        report.signed, report.checkpoints
+    )?;
+    if report.signed < report.events {
+        let unsigned = report.events - report.signed;
+        writeln!(out, "            the last {unsigned} by none yet: verify again in a moment")?;
+    }
+    writeln!(out, "Recordings  {} seals agree", report.recordings)?;
+    if report.retired > 0 {
+        writeln!(out, "            {} more were retired, each on the record", report.retired)?;
+    }
+    if report.absent > 0 {
+        writeln!(
+            out,
+            "            {} more are not here: restored from a backup without recordings",
+            report.absent
+        )?;
+    }
+    writeln!(out, "Root        {}", one_line(&report.root))
 }
 
 fn offline(
