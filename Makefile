@@ -31,6 +31,7 @@ test: ## Everything: format, lints, rules of the house, all tests
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
+	$(CARGO) test -p russh --lib --locked
 
 .PHONY: bench
 bench: ## Measure against direct and the usual proxies; needs BENCH=<harness folder> (docs/performance.md)

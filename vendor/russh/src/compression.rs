@@ -159,6 +159,10 @@ impl Compress {
 
 #[cfg(not(feature = "flate2"))]
 impl Decompress {
+    pub(crate) fn is_active(&self) -> bool {
+        false
+    }
+
     pub fn decompress<'a>(
         &mut self,
         input: &'a [u8],
@@ -350,6 +354,10 @@ impl Compress {
 
 #[cfg(feature = "flate2")]
 impl Decompress {
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self, Decompress::None)
+    }
+
     pub fn decompress<'a>(
         &mut self,
         input: &'a [u8],

@@ -39,6 +39,7 @@ pub use pty::Pty;
 pub use sshbuffer::SshId;
 
 mod helpers;
+mod inbound;
 
 pub(crate) use helpers::map_err;
 

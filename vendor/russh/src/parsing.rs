@@ -212,7 +212,7 @@ impl ChannelOpenConfirmation {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, upstream_support))]
 mod tests {
     use super::{ChannelOpenConfirmation, ChannelType, OpenChannelMessage};
     use crate::tests::raw_no_crypto::{channel_open_payload, encode_string, push_u32};

@@ -213,13 +213,14 @@ async fn automatic_rekey_read_counter_tracks_payload_bytes() {
     sender.write_all(&encoded).await.unwrap();
     drop(sender);
 
-    let mut buffer = SSHBuffer::new();
+    let mut inbound = crate::inbound::Inbound::new();
     let mut opening_key = cipher::clear::Key {};
-    cipher::read(&mut reader, &mut buffer, &mut opening_key)
+    inbound
+        .packet(&mut reader, &mut opening_key)
         .await
         .unwrap();
 
-    assert_eq!(buffer.bytes, payload.len());
+    assert_eq!(inbound.bytes, payload.len());
 }
 
 #[test]
@@ -319,13 +320,12 @@ fn packet_bytes_compressed_matches_packet_output() {
     assert_eq!(packet_bytes_writer.buffer().bytes, packet_bytes);
 }
 
-/// SSH packet read/write buffer. Uses Vec<u8> (not CryptoVec/mlocked) because
+/// SSH packet write buffer. Uses Vec<u8> (not CryptoVec/mlocked) because
 /// packet data is not secret material.
 #[derive(Debug, Default)]
 pub struct SSHBuffer {
     pub buffer: Vec<u8>,
-    pub len: usize,   // next packet length.
-    pub bytes: usize, // total payload bytes read/written since the last rekey
+    pub bytes: usize, // total payload bytes written since the last rekey
     // Sequence numbers are on 32 bits and wrap.
     // https://tools.ietf.org/html/rfc4253#section-6.4
     pub seqn: Wrapping<u32>,
@@ -335,7 +335,6 @@ impl SSHBuffer {
     pub fn new() -> Self {
         SSHBuffer {
             buffer: Vec::new(),
-            len: 0,
             bytes: 0,
             seqn: Wrapping(0),
         }
@@ -384,12 +383,27 @@ impl PacketBytesWriter {
 }
 
 /// Incoming SSH packet after decryption and optional decompression.
-/// Uses Vec<u8> (not CryptoVec/mlocked) because incoming network data is not secret.
+/// Uses Bytes (not CryptoVec/mlocked) because incoming network data is not secret.
 #[derive(Debug)]
 pub(crate) struct IncomingSshPacket {
-    pub buffer: Vec<u8>,
+    pub buffer: Bytes,
     pub seqn: Wrapping<u32>,
 }
+
+impl IncomingSshPacket {
+    /// Channel and bytes of a well-formed CHANNEL_DATA (RFC 4254, section 5.2). They share this packet's memory.
+    pub fn channel_data(&self) -> Option<(ChannelId, Bytes)> {
+        let Some((&msg::CHANNEL_DATA, mut rest)) = self.buffer.split_first() else {
+            return None;
+        };
+        let channel = ChannelId::decode(&mut rest).ok()?;
+        let len = u32::decode(&mut rest).ok()? as usize;
+        (rest.len() == len).then(|| (channel, self.buffer.slice(self.buffer.len() - len..)))
+    }
+}
+
+/// So many bytes are collected for one write; more only if a single message brings them.
+const MOST_UNWRITTEN: usize = 256 * 1024;
 
 /// Packet writer for constructing and encrypting outgoing SSH packets.
 pub(crate) struct PacketWriter {
@@ -607,11 +621,22 @@ impl PacketWriter {
         self.write_buffer.seqn = Wrapping(0);
     }
 
+    /// Whether so much waits to be written that it should be, before more is taken from the application.
+    pub(crate) fn is_full(&self) -> bool {
+        self.write_buffer.buffer.len() >= MOST_UNWRITTEN
+    }
+
     pub async fn flush_into<W: AsyncWrite + Unpin>(&mut self, w: &mut W) -> std::io::Result<()> {
-        if !self.write_buffer.buffer.is_empty() {
+        let written = self.write_buffer.buffer.len();
+        if written > 0 {
             w.write_all(&self.write_buffer.buffer).await?;
             w.flush().await?;
-            self.write_buffer.buffer.clear();
+            // A connection that has become quiet gives its large buffer back.
+            if written < self.write_buffer.buffer.capacity() / 4 {
+                self.write_buffer.buffer = Vec::new();
+            } else {
+                self.write_buffer.buffer.clear();
+            }
         }
         Ok(())
     }

@@ -76,9 +76,8 @@ impl AsyncRead for Wire {
         }
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
-            match self.socket.try_read(buf.initialize_unfilled()) {
-                Ok(n) => {
-                    buf.advance(n);
+            match self.socket.try_read_buf(buf) {
+                Ok(_) => {
                     if self.quick > 0 {
                         self.quick -= 1;
                         // The kernel drops the mode by itself after a few segments, so it is armed again.

@@ -13,7 +13,7 @@ use russh::keys::{Algorithm, PrivateKey};
 use russh::server;
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher};
 
-use super::pump::WINDOW;
+use super::pump::{MAX_PACKET, WINDOW};
 use crate::error::Error;
 
 /// How long a host certificate lives. Clients look at it at connect only.
@@ -94,6 +94,7 @@ impl Hosts {
             keys: vec![self.key.clone()],
             certificates: vec![certificate],
             window_size: WINDOW,
+            maximum_packet_size: MAX_PACKET,
             window_by_consumption: true,
             close_by_application: true,
             channel_buffer_size: 256,

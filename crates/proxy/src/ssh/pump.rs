@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 /// A channel's window, in bytes: what a stalled channel can hold in the house, per direction.
 pub(super) const WINDOW: u32 = 2 * 1024 * 1024;
+/// The most data a peer may put into one packet, in bytes. OpenSSH fills them; what goes out is cut to what its receiver takes.
+pub(super) const MAX_PACKET: u32 = 64 * 1024;
 /// How many passed-on bytes are given back to the sender at once.
 const LUMP: u32 = WINDOW / 4;
 /// Messages waiting behind a delivery, after packing. Beyond it the client holds up its own connection.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::back::Back;
 use super::hosts::{preferred, preferred_upstream};
 use super::link::{Link, Target};
-use super::pump::WINDOW;
+use super::pump::{MAX_PACKET, WINDOW};
 use crate::error::Error;
 use crate::listen::Wire;
 use crate::nodes::{HostTrust, Node, NodeLogin};
@@ -39,6 +39,7 @@ pub(crate) fn config(trust: Trust) -> Arc<client::Config> {
     Arc::new(client::Config {
         client_id: SshId::Standard("SSH-2.0-countersign".into()),
         window_size: WINDOW,
+        maximum_packet_size: MAX_PACKET,
         window_by_consumption: true,
         channel_buffer_size: 256,
         preferred,

@@ -71,7 +71,50 @@ impl Session {
             pkt.buffer.len()
         );
 
+        if let Some(enc) = &self.common.encrypted
+            && matches!(enc.state, EncryptedState::Authenticated)
+            && let Some((channel, data)) = pkt.channel_data()
+        {
+            return self.take_data(client, channel, None, data).await;
+        }
         self.process_packet(client, &pkt.buffer).await
+    }
+
+    /// Data of the peer for a channel: off its window, and on to the application.
+    async fn take_data<H: Handler>(
+        &mut self,
+        client: &mut H,
+        channel: ChannelId,
+        ext: Option<u32>,
+        data: Bytes,
+    ) -> Result<(), H::Error> {
+        trace!("channel_data {ext:?} {channel:?}");
+        if !self.common.is_established_channel(channel) {
+            return Ok(());
+        }
+        let target = self.common.config.window_size;
+        #[allow(clippy::collapsible_if)]
+        if let Some(ref mut enc) = self.common.encrypted {
+            if self.common.config.window_by_consumption {
+                enc.consume_window(channel, data.len())?;
+            } else if enc.adjust_window_size(channel, &data, target)? {
+                let next_window = client.adjust_window(channel, self.target_window_size);
+                if next_window > 0 {
+                    self.target_window_size = next_window
+                }
+            }
+        }
+        let message = match ext {
+            Some(ext) => ChannelMsg::ExtendedData { ext, data: data.clone() },
+            None => ChannelMsg::Data { data: data.clone() },
+        };
+        if let Some(chan) = self.channels.get(&channel) {
+            let _ = chan.send(message).await;
+        }
+        match ext {
+            Some(ext) => client.extended_data(channel, ext, &data, self).await,
+            None => client.data(channel, &data, self).await,
+        }
     }
 
     pub(crate) async fn process_packet<H: Handler>(
@@ -588,68 +631,17 @@ impl Session {
                     .await
             }
             Some((&msg::CHANNEL_DATA, mut r)) => {
-                trace!("channel_data");
                 let channel_num = map_err!(ChannelId::decode(&mut r))?;
                 let data = map_err!(Bytes::decode(&mut r))?;
                 map_err!(ensure_end(&r))?;
-                if !self.common.is_established_channel(channel_num) {
-                    return Ok(());
-                }
-                let target = self.common.config.window_size;
-                #[allow(clippy::collapsible_if)]
-                if let Some(ref mut enc) = self.common.encrypted {
-                    if self.common.config.window_by_consumption {
-                        enc.consume_window(channel_num, data.len())?;
-                    } else if enc.adjust_window_size(channel_num, &data, target)? {
-                        let next_window =
-                            client.adjust_window(channel_num, self.target_window_size);
-                        if next_window > 0 {
-                            self.target_window_size = next_window
-                        }
-                    }
-                }
-
-                if let Some(chan) = self.channels.get(&channel_num) {
-                    let _ = chan.send(ChannelMsg::Data { data: data.clone() }).await;
-                }
-
-                client.data(channel_num, &data, self).await
+                self.take_data(client, channel_num, None, data).await
             }
             Some((&msg::CHANNEL_EXTENDED_DATA, mut r)) => {
-                debug!("channel_extended_data");
                 let channel_num = map_err!(ChannelId::decode(&mut r))?;
                 let extended_code = map_err!(u32::decode(&mut r))?;
                 let data = map_err!(Bytes::decode(&mut r))?;
                 map_err!(ensure_end(&r))?;
-                if !self.common.is_established_channel(channel_num) {
-                    return Ok(());
-                }
-                let target = self.common.config.window_size;
-                #[allow(clippy::collapsible_if)]
-                if let Some(ref mut enc) = self.common.encrypted {
-                    if self.common.config.window_by_consumption {
-                        enc.consume_window(channel_num, data.len())?;
-                    } else if enc.adjust_window_size(channel_num, &data, target)? {
-                        let next_window =
-                            client.adjust_window(channel_num, self.target_window_size);
-                        if next_window > 0 {
-                            self.target_window_size = next_window
-                        }
-                    }
-                }
-
-                if let Some(chan) = self.channels.get(&channel_num) {
-                    let _ = chan
-                        .send(ChannelMsg::ExtendedData {
-                            ext: extended_code,
-                            data: data.clone(),
-                        })
-                        .await;
-                }
-
-                client
-                    .extended_data(channel_num, extended_code, &data, self)
-                    .await
+                self.take_data(client, channel_num, Some(extended_code), data).await
             }
             Some((&msg::CHANNEL_REQUEST, mut r)) => {
                 let channel_num = map_err!(ChannelId::decode(&mut r))?;

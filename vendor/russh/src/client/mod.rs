@@ -61,12 +61,14 @@ use crate::cert::PublicKeyOrCertificate;
 use crate::channels::{
     Channel, ChannelMsg, ChannelReadHalf, ChannelRef, ChannelWriteHalf, WindowSizeRef,
 };
-use crate::cipher::{self, OpeningKey, clear};
+use crate::cipher::{OpeningKey, clear};
 use crate::kex::{KexAlgorithmImplementor, KexCause, KexProgress, SessionKexState};
 use crate::keys::PrivateKeyWithHashAlg;
 use crate::msg::{is_kex_msg, validate_server_msg_strict_kex};
 use crate::session::{CommonSession, EncryptedState, GlobalRequestResponse, NewKeys};
 use crate::ssh_read::SshRead;
+use bytes::Bytes;
+use crate::inbound::Inbound;
 use crate::sshbuffer::{IncomingSshPacket, PacketWriter, SSHBuffer, SshId};
 use crate::{
     ChannelId, ChannelOpenFailure, CryptoVec, Disconnect, Error, Limits, MethodSet, Sig, auth,
@@ -1280,33 +1282,27 @@ where
 
 async fn start_reading<R: AsyncRead + Unpin>(
     mut stream_read: R,
-    mut buffer: SSHBuffer,
+    mut inbound: Inbound,
     mut cipher: Box<dyn OpeningKey + Send>,
-) -> Result<(usize, R, SSHBuffer, Box<dyn OpeningKey + Send>), crate::Error> {
-    buffer.buffer.clear();
-    let n = cipher::read(&mut stream_read, &mut buffer, &mut *cipher).await?;
-    Ok((n, stream_read, buffer, cipher))
+) -> Result<(Bytes, R, Inbound, Box<dyn OpeningKey + Send>), crate::Error> {
+    let payload = inbound.packet(&mut stream_read, &mut *cipher).await?;
+    Ok((payload, stream_read, inbound, cipher))
 }
 
 impl Session {
-    fn maybe_decompress(&mut self, buffer: &SSHBuffer) -> Result<IncomingSshPacket, Error> {
-        if let Some(ref mut enc) = self.common.encrypted {
-            let mut decomp = Vec::new();
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: enc.decompress.decompress(
-                    &buffer.buffer[5..],
-                    &mut decomp,
-                )?.into(),
-                seqn: buffer.seqn,
-            })
-        } else {
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: buffer.buffer[5..].into(),
-                seqn: buffer.seqn,
-            })
-        }
+    fn maybe_decompress(
+        &mut self,
+        payload: Bytes,
+        seqn: Wrapping<u32>,
+    ) -> Result<IncomingSshPacket, Error> {
+        let buffer = match self.common.encrypted {
+            Some(ref mut enc) if enc.decompress.is_active() => {
+                let mut decomp = Vec::new();
+                Bytes::copy_from_slice(enc.decompress.decompress(&payload, &mut decomp)?)
+            }
+            Some(_) | None => payload,
+        };
+        Ok(IncomingSshPacket { buffer, seqn })
     }
 
     fn new(
@@ -1398,7 +1394,7 @@ impl Session {
 
         map_err!(self.common.packet_writer.flush_into(stream_write).await)?;
 
-        let buffer = SSHBuffer::new();
+        let inbound = Inbound::new();
 
         // Allow handing out references to the cipher
         let mut opening_cipher = Box::new(clear::Key) as Box<dyn OpeningKey + Send>;
@@ -1412,7 +1408,7 @@ impl Session {
             crate::future_or_pending(self.common.config.inactivity_timeout, tokio::time::sleep);
         pin!(inactivity_timer);
 
-        let reading = start_reading(stream_read, buffer, opening_cipher);
+        let reading = start_reading(stream_read, inbound, opening_cipher);
         pin!(reading);
 
         #[allow(clippy::panic)] // false positive in select! macro
@@ -1430,18 +1426,14 @@ impl Session {
             pin!(rekey_timer);
             tokio::select! {
                 r = &mut reading => {
-                    let (stream_read, mut buffer, mut opening_cipher) = match r {
-                        Ok((_, stream_read, buffer, opening_cipher)) => (stream_read, buffer, opening_cipher),
+                    let (payload, stream_read, mut inbound, mut opening_cipher) = match r {
+                        Ok(read) => read,
                         Err(e) => return Err(e.into())
                     };
 
                     std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
 
-                    if buffer.buffer.len() < 5 {
-                        break
-                    }
-
-                    let mut pkt = self.maybe_decompress(&buffer)?;
+                    let mut pkt = self.maybe_decompress(payload, inbound.seqn)?;
                     if !pkt.buffer.is_empty() {
                         #[allow(clippy::indexing_slicing)] // length checked
                         if pkt.buffer[0] == crate::msg::DISCONNECT {
@@ -1451,14 +1443,14 @@ impl Session {
                             self.common.received_data = true;
                             let kex_was_active = self.kex.active();
                             reply(self, handler, kex_done_signal, &mut pkt).await?;
-                            buffer.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
+                            inbound.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
 
                             if kex_was_active && !self.kex.active() {
-                                buffer.bytes = 0;
+                                inbound.bytes = 0;
                             } else if self.automatic_rekey_allowed()
-                                && buffer.bytes >= self.common.config.limits.rekey_read_limit
+                                && inbound.bytes >= self.common.config.limits.rekey_read_limit
                             {
-                                debug!("rekey read limit reached after {} inbound bytes", buffer.bytes);
+                                debug!("rekey read limit reached after {} inbound bytes", inbound.bytes);
                                 if let Some(enc) = self.common.encrypted.as_mut() {
                                     // flush checks this
                                     enc.rekey_wanted = true;
@@ -1468,7 +1460,7 @@ impl Session {
                     }
 
                     std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
-                    reading.set(start_reading(stream_read, buffer, opening_cipher));
+                    reading.set(start_reading(stream_read, inbound, opening_cipher));
                 }
                 () = &mut rekey_timer => {
                     // The flush after the select sees the elapsed limit.
@@ -1502,7 +1494,10 @@ impl Session {
                     };
 
                     // eagerly take all outgoing messages so writes are batched
-                    while !self.kex.active() && !self.common.has_any_pending_data() {
+                    while !self.kex.active()
+                        && !self.common.has_any_pending_data()
+                        && !self.common.packet_writer.is_full()
+                    {
                         self.drain_priority_msgs()?;
                         match self.receiver.try_recv() {
                             Ok(next) => self.handle_msg(next)?,
@@ -1527,7 +1522,10 @@ impl Session {
                     }
 
                     // eagerly take all outgoing messages so writes are batched
-                    while !self.kex.active() && !self.common.has_any_pending_data() {
+                    while !self.kex.active()
+                        && !self.common.has_any_pending_data()
+                        && !self.common.packet_writer.is_full()
+                    {
                         self.drain_priority_msgs()?;
                         match self.inbound_channel_receiver.try_recv() {
                             Ok(next) => self.handle_msg(next)?,
@@ -2410,14 +2408,13 @@ mod tests {
             &mut kex_done_signal,
         );
         tokio::pin!(event_loop);
-        let mut buffer = SSHBuffer::new();
+        let mut inbound = Inbound::new();
         let mut opening_key = cipher::clear::Key;
-        let packet = cipher::read(peer, &mut buffer, &mut opening_key);
+        let packet = inbound.packet(peer, &mut opening_key);
         tokio::select! {
             r = &mut event_loop => panic!("event loop ended before rekeying: {:?}", r.map(drop)),
             r = tokio::time::timeout(Duration::from_secs(5), packet) => {
-                r.ok()?.unwrap();
-                buffer.buffer.get(5).copied()
+                r.ok()?.unwrap().first().copied()
             }
         }
     }
@@ -2548,21 +2545,13 @@ mod tests {
     }
 
     #[cfg(feature = "flate2")]
-    fn incoming_packet(compressed: Vec<u8>) -> SSHBuffer {
-        let mut buffer = SSHBuffer::new();
-        buffer.buffer.extend_from_slice(&[0; 5]);
-        buffer.buffer.extend_from_slice(&compressed);
-        buffer
-    }
-
-    #[cfg(feature = "flate2")]
     #[tokio::test]
     async fn compressed_debug_is_ignored_after_client_parses_it() {
         let mut session = authenticated_session();
         let mut handler = TestHandler;
         let mut kex_done_signal = None;
-        let buffer = incoming_packet(compressed_debug_payload(200 * 1024));
-        let mut pkt: IncomingSshPacket = session.maybe_decompress(&buffer).unwrap();
+        let buffer = Bytes::from(compressed_debug_payload(200 * 1024));
+        let mut pkt: IncomingSshPacket = session.maybe_decompress(buffer, Wrapping(0)).unwrap();
 
         super::reply(&mut session, &mut handler, &mut kex_done_signal, &mut pkt)
             .await
@@ -2576,9 +2565,9 @@ mod tests {
     fn oversized_compressed_debug_is_rejected_before_client_ignores_it() {
         let mut session = authenticated_session();
         let oversized = crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN + 1024;
-        let buffer = incoming_packet(compressed_debug_payload(oversized));
+        let buffer = Bytes::from(compressed_debug_payload(oversized));
 
-        let err = session.maybe_decompress(&buffer).unwrap_err();
+        let err = session.maybe_decompress(buffer, Wrapping(0)).unwrap_err();
         assert!(
             matches!(err, crate::Error::PacketSize(len) if len > crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN)
         );

@@ -173,7 +173,7 @@ pub fn learn_known_hosts_path<P: AsRef<Path>>(
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, upstream_support))]
 mod test {
     use std::fs::File;
 

@@ -276,7 +276,7 @@ fn is_base64_char(c: char) -> bool {
         || c == '='
 }
 
-#[cfg(test)]
+#[cfg(all(test, upstream_support))]
 mod test {
 
     #[cfg(unix)]

@@ -39,7 +39,51 @@ impl Session {
         handler: &mut H,
         pkt: &mut IncomingSshPacket,
     ) -> Result<(), H::Error> {
+        if let Some(enc) = &self.common.encrypted
+            && matches!(enc.state, EncryptedState::Authenticated)
+            && let Some((channel, data)) = pkt.channel_data()
+        {
+            return self.take_data(handler, channel, None, data).await;
+        }
         self.process_packet(handler, &pkt.buffer).await
+    }
+
+    /// Data of the peer for a channel: off its window, and on to the application.
+    async fn take_data<H: Handler + Send>(
+        &mut self,
+        handler: &mut H,
+        channel: ChannelId,
+        ext: Option<u32>,
+        data: Bytes,
+    ) -> Result<(), H::Error> {
+        trace!("handler.data {ext:?} {channel:?}");
+        if !self.common.is_established_channel(channel) {
+            return Ok(());
+        }
+        let target = self.target_window_size;
+        #[allow(clippy::collapsible_if)]
+        if let Some(ref mut enc) = self.common.encrypted {
+            if self.common.config.window_by_consumption {
+                enc.consume_window(channel, data.len())?;
+            } else if enc.adjust_window_size(channel, &data, target)? {
+                let window = handler.adjust_window(channel, self.target_window_size);
+                if window > 0 {
+                    self.target_window_size = window
+                }
+            }
+        }
+        self.flush()?;
+        let message = match ext {
+            Some(ext) => ChannelMsg::ExtendedData { ext, data: data.clone() },
+            None => ChannelMsg::Data { data: data.clone() },
+        };
+        if let Some(chan) = self.channels.get(&channel) {
+            chan.send(message).await.unwrap_or(())
+        }
+        match ext {
+            Some(ext) => handler.extended_data(channel, ext, &data, self).await,
+            None => handler.data(channel, &data, self).await,
+        }
     }
 
     pub(crate) async fn process_packet<H: Handler + Send>(
@@ -163,7 +207,7 @@ impl Session {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, upstream_support))]
 mod tests {
     use std::borrow::Cow;
     use std::num::Wrapping;
@@ -1487,41 +1531,9 @@ impl Session {
                 } else {
                     Some(map_err!(u32::decode(r))?)
                 };
-                trace!("handler.data {ext:?} {channel_num:?}");
                 let data = map_err!(Bytes::decode(r))?;
                 map_err!(ensure_end(r))?;
-                let target = self.target_window_size;
-
-                #[allow(clippy::collapsible_if)]
-                if let Some(ref mut enc) = self.common.encrypted {
-                    if self.common.config.window_by_consumption {
-                        enc.consume_window(channel_num, data.len())?;
-                    } else if enc.adjust_window_size(channel_num, &data, target)? {
-                        let window = handler.adjust_window(channel_num, self.target_window_size);
-                        if window > 0 {
-                            self.target_window_size = window
-                        }
-                    }
-                }
-                self.flush()?;
-                if let Some(ext) = ext {
-                    if let Some(chan) = self.channels.get(&channel_num) {
-                        chan.send(ChannelMsg::ExtendedData {
-                            ext,
-                            data: data.clone(),
-                        })
-                        .await
-                        .unwrap_or(())
-                    }
-                    handler.extended_data(channel_num, ext, &data, self).await
-                } else {
-                    if let Some(chan) = self.channels.get(&channel_num) {
-                        chan.send(ChannelMsg::Data { data: data.clone() })
-                            .await
-                            .unwrap_or(())
-                    }
-                    handler.data(channel_num, &data, self).await
-                }
+                self.take_data(handler, channel_num, ext, data).await
             }
 
             msg::CHANNEL_WINDOW_ADJUST => {

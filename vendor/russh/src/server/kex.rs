@@ -460,7 +460,7 @@ fn compute_keys(
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, upstream_support))]
 mod tests {
     use crate::tests::raw_no_crypto::{assert_rejected, kexinit_payload, raw_kex_signal, timeout};
 

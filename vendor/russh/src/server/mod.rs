@@ -53,6 +53,7 @@ use crate::kex::dh::groups::{BUILTIN_SAFE_DH_GROUPS, DH_GROUP14, DhGroup};
 use crate::kex::{KexProgress, SessionKexState};
 use crate::session::*;
 use crate::ssh_read::*;
+use crate::inbound::Inbound;
 use crate::sshbuffer::*;
 use crate::*;
 
@@ -1060,12 +1061,11 @@ pub trait Server {
 
 async fn start_reading<R: AsyncRead + Unpin>(
     mut stream_read: R,
-    mut buffer: SSHBuffer,
+    mut inbound: Inbound,
     mut cipher: Box<dyn OpeningKey + Send>,
-) -> Result<(usize, R, SSHBuffer, Box<dyn OpeningKey + Send>), Error> {
-    buffer.buffer.clear();
-    let n = cipher::read(&mut stream_read, &mut buffer, &mut *cipher).await?;
-    Ok((n, stream_read, buffer, cipher))
+) -> Result<(Bytes, R, Inbound, Box<dyn OpeningKey + Send>), crate::Error> {
+    let payload = inbound.packet(&mut stream_read, &mut *cipher).await?;
+    Ok((payload, stream_read, inbound, cipher))
 }
 
 /// An active server session returned by [run_stream].

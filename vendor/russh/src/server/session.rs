@@ -12,7 +12,9 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::channels::{Channel, ChannelMsg, ChannelReadHalf, ChannelRef, ChannelWriteHalf};
+use bytes::Bytes;
 use crate::helpers::NameList;
+use crate::inbound::Inbound;
 use crate::kex::{EXTENSION_SUPPORT_AS_CLIENT, KexCause, SessionKexState};
 use crate::{ChannelOpenFailure, map_err, msg};
 
@@ -472,24 +474,19 @@ impl Handle {
 }
 
 impl Session {
-    fn maybe_decompress(&mut self, buffer: &SSHBuffer) -> Result<IncomingSshPacket, Error> {
-        if let Some(ref mut enc) = self.common.encrypted {
-            let mut decomp = Vec::new();
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: enc.decompress.decompress(
-                    &buffer.buffer[5..],
-                    &mut decomp,
-                )?.into(),
-                seqn: buffer.seqn,
-            })
-        } else {
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: buffer.buffer[5..].into(),
-                seqn: buffer.seqn,
-            })
-        }
+    fn maybe_decompress(
+        &mut self,
+        payload: Bytes,
+        seqn: Wrapping<u32>,
+    ) -> Result<IncomingSshPacket, Error> {
+        let buffer = match self.common.encrypted {
+            Some(ref mut enc) if enc.decompress.is_active() => {
+                let mut decomp = Vec::new();
+                Bytes::copy_from_slice(enc.decompress.decompress(&payload, &mut decomp)?)
+            }
+            Some(_) | None => payload,
+        };
+        Ok(IncomingSshPacket { buffer, seqn })
     }
 
     /// Dispatch a single message received on the session's internal channel
@@ -645,7 +642,7 @@ impl Session {
         map_err!(self.common.packet_writer.flush_into(&mut stream).await)?;
 
         let (stream_read, mut stream_write) = stream.split();
-        let buffer = SSHBuffer::new();
+        let inbound = Inbound::new();
 
         // Allow handing out references to the cipher
         let mut opening_cipher = Box::new(clear::Key) as Box<dyn OpeningKey + Send>;
@@ -659,7 +656,7 @@ impl Session {
             future_or_pending(self.common.config.inactivity_timeout, tokio::time::sleep);
         pin!(inactivity_timer);
 
-        let reading = start_reading(stream_read, buffer, opening_cipher);
+        let reading = start_reading(stream_read, inbound, opening_cipher);
         pin!(reading);
         let mut is_reading = None;
 
@@ -694,7 +691,7 @@ impl Session {
                     };
                     self.dispatch_msg(msg)?;
                     drained += 1;
-                    if self.common.has_any_pending_data() {
+                    if self.common.has_any_pending_data() || self.common.packet_writer.is_full() {
                         break;
                     }
                 }
@@ -718,22 +715,17 @@ impl Session {
 
             tokio::select! {
                 r = &mut reading => {
-                    let (stream_read, mut buffer, mut opening_cipher) = match r {
-                        Ok((_, stream_read, buffer, opening_cipher)) => (stream_read, buffer, opening_cipher),
+                    let (payload, stream_read, mut inbound, mut opening_cipher) = match r {
+                        Ok(read) => read,
                         Err(e) => return Err(e.into())
                     };
-                    if buffer.buffer.len() < 5 {
-                        is_reading = Some((stream_read, buffer, opening_cipher));
-                        break
-                    }
-
-                    let mut pkt = self.maybe_decompress(&buffer)?;
+                    let mut pkt = self.maybe_decompress(payload, inbound.seqn)?;
 
                     match pkt.buffer.first() {
                         None => (),
                         Some(&crate::msg::DISCONNECT) => {
                             debug!("break");
-                            is_reading = Some((stream_read, buffer, opening_cipher));
+                            is_reading = Some((stream_read, inbound, opening_cipher));
                             break;
                         }
                         Some(_) => {
@@ -746,14 +738,14 @@ impl Session {
                                 Ok(_) => {},
                                 Err(e) => return Err(e),
                             }
-                            buffer.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
+                            inbound.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
 
                             if kex_was_active && !self.kex.active() {
-                                buffer.bytes = 0;
+                                inbound.bytes = 0;
                             } else if self.automatic_rekey_allowed()
-                                && buffer.bytes >= self.common.config.limits.rekey_read_limit
+                                && inbound.bytes >= self.common.config.limits.rekey_read_limit
                             {
-                                debug!("rekey read limit reached after {} inbound bytes", buffer.bytes);
+                                debug!("rekey read limit reached after {} inbound bytes", inbound.bytes);
                                 if let Some(enc) = self.common.encrypted.as_mut() {
                                     // flush checks this
                                     enc.rekey_wanted = true;
@@ -763,7 +755,7 @@ impl Session {
                             std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
                         }
                     }
-                    reading.set(start_reading(stream_read, buffer, opening_cipher));
+                    reading.set(start_reading(stream_read, inbound, opening_cipher));
                 }
                 () = &mut rekey_timer => {
                     // The flush after the select sees the elapsed limit.
@@ -846,12 +838,11 @@ impl Session {
         // Shutdown
         map_err!(stream_write.shutdown().await)?;
         loop {
-            if let Some((stream_read, buffer, opening_cipher)) = is_reading.take() {
-                reading.set(start_reading(stream_read, buffer, opening_cipher));
+            if let Some((stream_read, inbound, opening_cipher)) = is_reading.take() {
+                reading.set(start_reading(stream_read, inbound, opening_cipher));
             }
             tokio::select! {
                 r = &mut reading => match r {
-                    Ok((0, _, _, _)) => break,
                     Ok((_, r, b, opening_cipher)) => {
                         is_reading = Some((r, b, opening_cipher));
                     }
@@ -1596,7 +1587,7 @@ mod tests {
     use crate::compression::{Compress, Compression, Decompress};
     use crate::kex::{KEXES, NONE, SessionKexState};
     use crate::session::{CommonSession, Encrypted, EncryptedState, Exchange};
-    use crate::sshbuffer::{IncomingSshPacket, PacketWriter, SSHBuffer};
+    use crate::sshbuffer::{IncomingSshPacket, PacketWriter};
     use crate::{CryptoVec, cipher, mac};
 
     struct TestHandler;
@@ -1692,19 +1683,12 @@ mod tests {
         compressed
     }
 
-    fn incoming_packet(compressed: Vec<u8>) -> SSHBuffer {
-        let mut buffer = SSHBuffer::new();
-        buffer.buffer.extend_from_slice(&[0; 5]);
-        buffer.buffer.extend_from_slice(&compressed);
-        buffer
-    }
-
     #[tokio::test]
     async fn compressed_debug_is_ignored_after_server_parses_it() {
         let mut session = authenticated_session();
         let mut handler = TestHandler;
-        let buffer = incoming_packet(compressed_debug_payload(200 * 1024));
-        let mut pkt: IncomingSshPacket = session.maybe_decompress(&buffer).unwrap();
+        let buffer = Bytes::from(compressed_debug_payload(200 * 1024));
+        let mut pkt: IncomingSshPacket = session.maybe_decompress(buffer, Wrapping(0)).unwrap();
 
         super::super::reply(&mut session, &mut handler, &mut pkt)
             .await
@@ -1716,11 +1700,11 @@ mod tests {
     #[test]
     fn oversized_compressed_debug_is_rejected_before_server_ignores_it() {
         let mut session = authenticated_session();
-        let buffer = incoming_packet(compressed_debug_payload(
+        let buffer = Bytes::from(compressed_debug_payload(
             crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN + 1024,
         ));
 
-        let err = session.maybe_decompress(&buffer).unwrap_err();
+        let err = session.maybe_decompress(buffer, Wrapping(0)).unwrap_err();
         assert!(
             matches!(err, crate::Error::PacketSize(len) if len > crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN)
         );
@@ -1829,13 +1813,12 @@ mod tests {
         stream: tokio::io::DuplexStream,
     ) -> Option<u8> {
         let event_loop = tokio::spawn(session.run(SshRead::new(stream), TestHandler));
-        let mut buffer = SSHBuffer::new();
+        let mut inbound = Inbound::new();
         let mut opening_key = cipher::clear::Key;
-        let packet = cipher::read(peer, &mut buffer, &mut opening_key);
+        let packet = inbound.packet(peer, &mut opening_key);
         let result = tokio::time::timeout(Duration::from_secs(5), packet).await;
         event_loop.abort();
-        result.ok()?.unwrap();
-        buffer.buffer.get(5).copied()
+        result.ok()?.unwrap().first().copied()
     }
 
     #[tokio::test]
