@@ -78,12 +78,14 @@ pub(crate) async fn accept(
             Ok((socket, peer)) => {
                 // A balancer's connections are counted by the address it names, see route.
                 let balancer = house.trusted.iter().any(|network| network.contains(peer.ip()));
-                let slot = if balancer { None } else { house.slots.take(peer.ip()) };
+                let wire = Wire::new(socket);
+                let slot =
+                    if balancer { None } else { house.slots.take(peer.ip(), wire.severer()) };
                 if slot.is_none() && !balancer {
-                    tracing::debug!(%peer, "too many unauthenticated connections: refused");
+                    tracing::debug!(%peer, "too many unauthenticated connections from this address: refused");
                     continue;
                 }
-                tokio::spawn(route::route(Arc::clone(&house), Wire::new(socket), peer, slot));
+                tokio::spawn(route::route(Arc::clone(&house), wire, peer, slot));
             }
             Err(error) if is_passing(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");

@@ -75,8 +75,8 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
             ssh::log_end(peer, &served);
         }
         Ok(Some(Sorted::Http { connection, slot })) => {
-            // TLS is done; the control plane has limits of its own for what comes now.
-            drop(slot);
+            // Whoever is nobody still stays one of the strangers, whatever he does over TLS.
+            let _slot = slot.filter(|_| connection.identity.is_none());
             house.http.serve(*connection).await;
         }
         Ok(None) => {}
@@ -136,7 +136,7 @@ async fn sort(
                         if let Some(source) = header.source {
                             peer = source;
                         }
-                        slot = Some(house.slots.take(peer.ip())?);
+                        slot = Some(house.slots.take(peer.ip(), wire.severer())?);
                         continue;
                     }
                     Ok(None) => {}

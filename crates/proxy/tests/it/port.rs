@@ -131,6 +131,39 @@ async fn http_inside_tls_is_handed_over_with_who_is_there() {
     assert!(visitors.iter().all(|(peer, _)| peer.ip().is_loopback()));
 }
 
+/// A TLS connection of nobody, on which nothing is said.
+async fn silent_tls(to: SocketAddr) -> tokio::process::Child {
+    let mut openssl = tokio::process::Command::new("openssl");
+    openssl.args(["s_client", "-connect", &to.to_string()]).kill_on_drop(true);
+    let pipe = std::process::Stdio::piped;
+    let mut openssl =
+        openssl.stdin(pipe()).stdout(pipe()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(openssl.stdout.take().unwrap()).lines();
+    while !lines.next_line().await.unwrap().expect("TLS").contains("SSL handshake has read") {}
+    openssl
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_nobody_stays_a_stranger_inside_tls_and_makes_room_like_one() {
+    let slots = proxy::SlotLimits { total: 2, per_address: 2 };
+    let stand = Stand::open_with(Setup { slots, ..Setup::default() }).await;
+    let mut oldest = silent_tls(stand.addr).await;
+    let _newer = silent_tls(stand.addr).await;
+    let mut here = TcpStream::connect(stand.addr).await.unwrap();
+    let read = tokio::time::timeout(PATIENCE, here.read(&mut [0])).await.unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)), "its address has had its share: {read:?}");
+
+    let elsewhere = tokio::net::TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.9:0".parse().unwrap()).unwrap();
+    let mut elsewhere = elsewhere.connect(stand.addr).await.unwrap();
+    elsewhere.write_all(b"SSH-2.0-someone\r\n").await.unwrap();
+    let mut line = String::new();
+    let mut elsewhere = BufReader::new(elsewhere);
+    tokio::time::timeout(PATIENCE, elsewhere.read_line(&mut line)).await.unwrap().unwrap();
+    assert_eq!(line, "SSH-2.0-countersign\r\n");
+    tokio::time::timeout(PATIENCE, oldest.wait()).await.expect("it made room").unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clients_software_is_in_the_books() {
     let stand = Stand::open().await;
