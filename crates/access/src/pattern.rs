@@ -27,6 +27,9 @@ pub enum InvalidPattern {
     /// Over [`Pattern::MAX`].
     #[error("a pattern has at most {most} bytes, this one has {0}", most = Pattern::MAX)]
     TooLong(usize),
+    /// A replacement that refers to more groups than [`Replacement::REFERENCES`].
+    #[error("a replacement has at most {most} `$`, this one has {0}", most = Replacement::REFERENCES)]
+    References(usize),
     /// The regex crate refused it. It has neither look-around nor back-references: matching is linear.
     #[error("bad regular expression {0:?}: {1}")]
     Regex(String, String),
@@ -110,12 +113,53 @@ impl Pattern {
     }
 }
 
+/// `regexp.replace` of expressions and templates, compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Replacement {
+    regex: Regex,
+    with: Box<str>,
+}
+
+impl Replacement {
+    /// The longest text that is made, in bytes. Replacements stand in one another, and each could
+    /// multiply what the one inside made; no name, login or label is as long.
+    const MAX: usize = 4096;
+    /// How many groups a replacement may refer to.
+    const REFERENCES: usize = 16;
+
+    /// The replacement of what `expression` matches `with` a text, in which `$1`, `${name}` are its groups.
+    pub(crate) fn parse(expression: &str, with: &str) -> Result<Self, InvalidPattern> {
+        let references = with.matches('$').count();
+        if references > Self::REFERENCES {
+            return Err(InvalidPattern::References(references));
+        }
+        Ok(Self { regex: compile(expression, expression)?, with: with.into() })
+    }
+
+    /// `text` with every match replaced; `None` where nothing matches, as operators of such templates
+    /// expect, and where the result is longer than [`Self::MAX`].
+    pub(crate) fn apply(&self, text: &str) -> Option<String> {
+        let (mut made, mut done) = (String::new(), None);
+        for groups in self.regex.captures_iter(text) {
+            let matched = groups.get(0)?;
+            made.push_str(text.get(done.unwrap_or(0)..matched.start())?);
+            groups.expand(&self.with, &mut made);
+            if made.len() > Self::MAX {
+                return None;
+            }
+            done = Some(matched.end());
+        }
+        made.push_str(text.get(done?..)?);
+        (made.len() <= Self::MAX).then_some(made)
+    }
+}
+
 fn regex_inside(text: &str) -> Option<&str> {
     text.strip_prefix('^')?.strip_suffix('$')
 }
 
 /// Compiles a regular expression with our limits; `shown` is what the error quotes.
-pub(crate) fn compile(source: &str, shown: &str) -> Result<Regex, InvalidPattern> {
+fn compile(source: &str, shown: &str) -> Result<Regex, InvalidPattern> {
     // The whole must be an expression by itself, or `a)(b` would close the group it is put into.
     RegexBuilder::new(shown)
         .size_limit(Pattern::COMPILED_MAX)
@@ -227,6 +271,30 @@ mod tests {
         assert!(matches("*a*b*", "xxaxxbxx"));
         assert!(!matches("*a*b*", "xxbxxaxx"));
         assert!(matches("**", ""));
+    }
+
+    #[test]
+    fn replacements_in_one_another_do_not_multiply_without_end() {
+        let grow = |with: &str| Replacement::parse("", with).unwrap();
+        let first = grow(&"a".repeat(200)).apply("0123456789").unwrap();
+        assert_eq!(first.len(), 11 * 200 + 10);
+        assert_eq!(grow(&"a".repeat(200)).apply(&first), None);
+        assert!(Replacement::parse("x", &"$0".repeat(17)).is_err());
+    }
+
+    #[test]
+    fn a_replacement_is_made_as_the_regex_crate_makes_it() {
+        for (expression, with, text) in [
+            ("^ext-(.*)$", "$1", "ext-db"),
+            ("o", "0", "foo boo"),
+            ("", "-", "abc"),
+            ("(?P<a>.)(.)", "${a}$2$3$", "wxyz!"),
+            ("$", "!", "\u{e9}"),
+        ] {
+            let expected = Regex::new(expression).unwrap().replace_all(text, with).into_owned();
+            assert_eq!(Replacement::parse(expression, with).unwrap().apply(text), Some(expected));
+        }
+        assert_eq!(Replacement::parse("z", "y").unwrap().apply("abc"), None);
     }
 
     #[test]

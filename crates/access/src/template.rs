@@ -10,11 +10,10 @@ use crate::{
         guard::{self, Tree, ast, operators},
     },
     identity::Traits,
-    pattern::{self, Pattern},
+    pattern::{Pattern, Replacement},
 };
-use ast::{Expr as Syntax, LiteralValue};
-use regex::Regex;
-use std::borrow::Cow;
+use ast::Expr as Syntax;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// Texts as a role lists them: patterns, and templates that become texts for one user.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +39,7 @@ pub(crate) struct Template {
 enum Source {
     EmailLocal(Box<Source>),
     Nothing,
-    Replace(Box<Source>, Regex, Box<str>),
+    Replace(Box<Source>, Replacement),
     Trait(Box<str>),
 }
 
@@ -144,12 +143,9 @@ impl Source {
                     .collect()
             }
             Self::Nothing => Vec::new(),
-            Self::Replace(inner, regex, with) => {
+            Self::Replace(inner, replacement) => {
                 let texts = inner.values(traits);
-                let matching = texts.iter().filter(|text| regex.is_match(text));
-                matching
-                    .map(|text| Cow::Owned(regex.replace_all(text, &**with).into_owned()))
-                    .collect()
+                texts.iter().filter_map(|text| replacement.apply(text).map(Cow::Owned)).collect()
             }
             Self::Trait(name) => traits
                 .get(&**name)
@@ -171,10 +167,9 @@ fn source(tree: &Tree) -> Result<Source, String> {
         return match (space.as_str(), call.func_name.as_str(), call.args.as_slice()) {
             ("email", "local", [inner]) => Ok(Source::EmailLocal(Box::new(source(inner)?))),
             ("regexp", "replace", [inner, expression, with]) => {
-                let (expression, with) = (written(expression)?, written(with)?);
-                let regex =
-                    pattern::compile(expression, expression).map_err(|error| error.to_string())?;
-                Ok(Source::Replace(Box::new(source(inner)?), regex, with.into()))
+                let replacement = Replacement::parse(written(expression)?, written(with)?)
+                    .map_err(|error| error.to_string())?;
+                Ok(Source::Replace(Box::new(source(inner)?), replacement))
             }
             ("email", "local", args) => {
                 Err(format!("email.local takes 1 argument, not {}", args.len()))
@@ -230,18 +225,7 @@ fn name(tree: &Tree) -> Option<(&str, &str)> {
 }
 
 fn written(tree: &Tree) -> Result<&str, String> {
-    match &tree.expr {
-        Syntax::Literal(LiteralValue::String(text)) => Ok(text.inner()),
-        Syntax::Call(_)
-        | Syntax::Comprehension(_)
-        | Syntax::Ident(_)
-        | Syntax::List(_)
-        | Syntax::Literal(_)
-        | Syntax::Map(_)
-        | Syntax::Select(_)
-        | Syntax::Struct(_)
-        | Syntax::Unspecified => Err("a text must be written out as \"…\"".to_owned()),
-    }
+    guard::written(tree).ok_or_else(|| "a text must be written out as \"…\"".to_owned())
 }
 
 impl Patterns {
@@ -261,15 +245,19 @@ impl Patterns {
         self.entries.iter().any(|entry| entry.matches(text, traits))
     }
 
+    /// Whether `text` is one of the entries as texts: patterns count as written, not as patterns.
+    #[must_use]
+    pub fn spells(&self, text: &str, traits: &Traits) -> bool {
+        self.entries.iter().any(|entry| entry.texts(traits).iter().any(|own| own == text))
+    }
+
     /// The entries as texts, each once, in the order written: patterns as written, templates filled in.
     #[must_use]
     pub fn texts<'a>(&'a self, traits: &'a Traits) -> Vec<Cow<'a, str>> {
-        let mut texts = Vec::new();
-        for text in self.entries.iter().flat_map(|entry| entry.texts(traits)) {
-            if !texts.contains(&text) {
-                texts.push(text);
-            }
-        }
+        let mut seen = BTreeSet::new();
+        let mut texts: Vec<Cow<'a, str>> =
+            self.entries.iter().flat_map(|entry| entry.texts(traits)).collect();
+        texts.retain(|text| seen.insert(text.clone()));
         texts
     }
 

@@ -228,6 +228,36 @@ fn nothing_is_left_undone() {
 }
 
 #[test]
+fn every_fuzz_target_has_a_corpus_that_is_replayed() {
+    let fuzz = root().join("fuzz");
+    let manifest = read(&fuzz.join("Cargo.toml"));
+    let mut targets: Vec<String> = manifest
+        .lines()
+        .skip_while(|line| line.trim() != "[[bin]]")
+        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"').map(str::to_owned))
+        .collect();
+    targets.sort();
+    let mut corpora: Vec<String> = fs::read_dir(fuzz.join("corpora"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    corpora.sort();
+    assert_eq!(targets, corpora, "fuzz/Cargo.toml and fuzz/corpora name different targets");
+    let replays: Vec<String> = MAY_IMPORT
+        .iter()
+        .map(|(room, _)| root().join("crates").join(room).join("tests/corpora.rs"))
+        .filter(|file| file.is_file())
+        .map(|file| read(&file))
+        .collect();
+    let replayed = |name: &String| {
+        let call = format!("replay(\"{name}\", ");
+        replays.iter().any(|text| text.contains(&call))
+    };
+    let silent: Vec<&String> = targets.iter().filter(|name| !replayed(name)).collect();
+    assert!(silent.is_empty(), "no test replays {silent:?}: crates/*/tests/corpora.rs");
+}
+
+#[test]
 fn the_architecture_page_stays_readable() {
     let lines = read(&root().join("ARCHITECTURE.md")).lines().count();
     assert!(lines <= 200, "ARCHITECTURE.md has {lines} lines; at most 200");

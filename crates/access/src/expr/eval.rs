@@ -99,10 +99,9 @@ impl Node {
             },
             Self::Lower(inner) => each(inner.texts(values), |text| Some(text.to_lowercase())),
             Self::Name(field, key) => named(values.bound(*field), key.as_deref(), *field),
-            Self::Replace(inner, regex, replacement) => each(inner.texts(values), |text| {
-                // What does not match is left out, as operators of such templates expect.
-                regex.is_match(text).then(|| regex.replace_all(text, &**replacement).into_owned())
-            }),
+            Self::Replace(inner, replacement) => {
+                each(inner.texts(values), |text| replacement.apply(text))
+            }
             Self::Set(nodes) => nodes.iter().map(|node| node.text(values)).collect(),
             Self::Text(text) => vec![Cow::Borrowed(&**text)],
             Self::Upper(inner) => each(inner.texts(values), |text| Some(text.to_uppercase())),

@@ -69,6 +69,22 @@ fn plain(message: &str) -> String {
         .replace("<EOF>", "the end")
 }
 
+/// The text that stands in the expression itself at this place, if one does.
+pub(crate) fn written(tree: &Tree) -> Option<&str> {
+    match &tree.expr {
+        ast::Expr::Literal(ast::LiteralValue::String(text)) => Some(text.inner()),
+        ast::Expr::Call(_)
+        | ast::Expr::Comprehension(_)
+        | ast::Expr::Ident(_)
+        | ast::Expr::List(_)
+        | ast::Expr::Literal(_)
+        | ast::Expr::Map(_)
+        | ast::Expr::Select(_)
+        | ast::Expr::Struct(_)
+        | ast::Expr::Unspecified => None,
+    }
+}
+
 fn look_over(text: &str) -> Result<(), ExprError> {
     if text.len() > Expr::MAX {
         return Err(ExprError::TooLong(format!("{} bytes, the most is {}", text.len(), Expr::MAX)));

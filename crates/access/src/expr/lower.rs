@@ -3,11 +3,10 @@
 use super::{
     ExprError,
     field::{Field, Scope, Shape},
-    guard::{Places, Tree, ast, operators},
+    guard::{self, Places, Tree, ast, operators},
 };
-use crate::pattern::{self, Pattern};
+use crate::pattern::{Pattern, Replacement};
 use ast::{CallExpr, Expr as Syntax, LiteralValue};
-use regex::Regex;
 
 /// A node: what it is, not how it is written.
 #[derive(Clone, Debug)]
@@ -28,7 +27,7 @@ pub(crate) enum Node {
     LabelsMatching(Pattern),
     Lower(Box<Node>),
     Name(Field, Option<Box<str>>),
-    Replace(Box<Node>, Regex, Box<str>),
+    Replace(Box<Node>, Replacement),
     Set(Vec<Node>),
     Text(Box<str>),
     Upper(Box<Node>),
@@ -122,20 +121,8 @@ impl Lowering<'_> {
 
     /// A text that stands in the expression itself.
     fn written<'t>(&self, tree: &'t Tree, what: &str) -> Result<&'t str, ExprError> {
-        match &tree.expr {
-            Syntax::Literal(LiteralValue::String(text)) => Ok(text.inner()),
-            Syntax::Call(_)
-            | Syntax::Comprehension(_)
-            | Syntax::Ident(_)
-            | Syntax::List(_)
-            | Syntax::Literal(_)
-            | Syntax::Map(_)
-            | Syntax::Select(_)
-            | Syntax::Struct(_)
-            | Syntax::Unspecified => {
-                self.error(tree, format!("{what} must be written out as \"…\""))
-            }
-        }
+        guard::written(tree)
+            .map_or_else(|| self.error(tree, format!("{what} must be written out as \"…\"")), Ok)
     }
 
     fn call(&self, tree: &Tree, call: &CallExpr) -> Result<Typed, ExprError> {
@@ -216,10 +203,10 @@ impl Lowering<'_> {
             ("strings.upper", [one]) => self.mapped(one, Node::Upper),
             ("regexp.replace", [one, expression, replacement]) => {
                 let source = self.written(expression, "the expression")?;
-                let regex = pattern::compile(source, source)
+                let with = self.written(replacement, "the replacement")?;
+                let replacement = Replacement::parse(source, with)
                     .or_else(|error| self.error(expression, error.to_string()))?;
-                let replacement: Box<str> = self.written(replacement, "the replacement")?.into();
-                self.mapped(one, |inner| Node::Replace(inner, regex, replacement))
+                self.mapped(one, |inner| Node::Replace(inner, replacement))
             }
             ("labels_matching", [pattern]) if self.scope == Scope::Labels => {
                 Ok((Node::LabelsMatching(self.pattern(pattern)?), Type::List))

@@ -89,7 +89,7 @@ impl Matter<'_> {
 
     /// Accounts on hosts are written out: no pattern opens one.
     fn spells(&self, list: &Patterns, text: &str) -> bool {
-        list.texts(&self.user.traits).iter().any(|listed| listed == text)
+        list.spells(text, &self.user.traits)
     }
 
     fn covers(&self, conditions: &Conditions, call: &KubeCall) -> bool {

@@ -1,0 +1,39 @@
+//! The corpora of the fuzz targets, replayed: what strangers send, and what passes through a session.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a target that breaks its promise panics, and the test fails"
+)]
+
+#[path = "../../../fuzz/src/replay.rs"]
+pub mod replay;
+#[path = "../../../fuzz/src/wire.rs"]
+pub mod targets;
+
+#[test]
+fn first_bytes() {
+    replay::replay("first_bytes", &[], targets::first_bytes);
+}
+
+#[test]
+fn route() {
+    replay::replay("route", &[], targets::route);
+}
+
+#[test]
+fn proxy_header() {
+    replay::replay("proxy_header", &[], targets::proxy_header);
+}
+
+#[test]
+fn sftp() {
+    replay::replay("sftp", &[], targets::sftp);
+}
+
+#[test]
+fn recorded() {
+    replay::replay("recorded", &[], targets::recorded);
+}

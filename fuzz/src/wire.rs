@@ -1,0 +1,121 @@
+//! What strangers send before anybody knows them, and what passes through a session.
+
+use wire::cast::{Encoder, Event, Header, Stream, Utf8};
+use wire::proxy_protocol;
+use wire::route::{self, Route};
+use wire::sftp::{FileEvent, Follower};
+use wire::sniff::{self, First};
+
+/// The first bytes of a connection: known by [`sniff::MAX_PREFIX`] bytes at the latest, and never anything else
+/// once they are known.
+pub fn first_bytes(bytes: &[u8]) {
+    let whole = sniff::sniff(bytes);
+    assert!(whole != First::More || bytes.len() < sniff::MAX_PREFIX);
+    for end in 0..bytes.len().min(2 * sniff::MAX_PREFIX) {
+        let seen = sniff::sniff(&bytes[..end]);
+        assert!(
+            seen == First::More || seen == whole,
+            "{seen:?} became {whole:?} after {end} bytes"
+        );
+    }
+}
+
+/// A routing line: read as it was written, and its end seen at its line feed, neither earlier nor later.
+pub fn route(bytes: &[u8]) {
+    let read = route::parse(bytes);
+    let Ok(Some((Route::Ssh { target }, taken))) = &read else { return };
+    assert!(*taken <= route::MAX_LINE && bytes[*taken - 1] == b'\n');
+    assert_eq!(route::ssh_line(target).as_bytes(), &bytes[..*taken]);
+    for end in 0..*taken {
+        assert_eq!(route::parse(&bytes[..end]), Ok(None));
+    }
+}
+
+/// A PROXY protocol header: whole or not yet there, and nothing behind it changes what it says.
+pub fn proxy_header(bytes: &[u8]) {
+    let Ok(Some(header)) = proxy_protocol::parse(bytes) else { return };
+    let (head, _) = bytes.split_at(header.len);
+    assert_eq!(proxy_protocol::parse(head), Ok(Some(header)));
+    for end in 0..header.len {
+        assert_eq!(proxy_protocol::parse(&head[..end]), Ok(None));
+    }
+}
+
+/// Both sides of an SFTP channel: how the bytes are cut makes no difference, and what is told is not more than what
+/// was said. The input is pieces: a byte for the side and the length, then as many bytes.
+pub fn sftp(bytes: &[u8]) {
+    let mut steps = Vec::new();
+    let mut rest = bytes;
+    while let Some((head, tail)) = rest.split_first() {
+        let (piece, behind) = tail.split_at(tail.len().min(usize::from(head & 0x7f) + 1));
+        steps.push((head & 0x80 == 0, piece));
+        rest = behind;
+    }
+    let whole = follow(&steps, usize::MAX);
+    assert_eq!(follow(&steps, 1), whole);
+    let told: usize = whole.iter().map(|event| format!("{event:?}").len()).sum();
+    // A path is told when a file is opened, and again when it is closed; a broken byte is shown as three.
+    assert!(told <= 64 * bytes.len() + 256, "{} bytes became {told}", bytes.len());
+    let lost = whole.iter().position(|event| matches!(event, FileEvent::Untracked { .. }));
+    let after = lost.map(|at| &whole[at + 1..]).unwrap_or_default();
+    assert!(after.iter().all(|event| matches!(event, FileEvent::Closed { .. })));
+}
+
+fn follow(steps: &[(bool, &[u8])], longest: usize) -> Vec<FileEvent> {
+    let mut follower = Follower::new();
+    let mut events = Vec::new();
+    for (from_client, piece) in steps {
+        for part in piece.chunks(longest) {
+            match from_client {
+                true => follower.client(part, &mut events),
+                false => follower.server(part, &mut events),
+            }
+        }
+    }
+    follower.finish(&mut events);
+    events
+}
+
+/// A terminal's bytes as a recording: UTF-8, one line per event, nothing a terminal would act on, not larger than
+/// escaping makes it, and the same however the bytes were cut.
+pub fn recorded(bytes: &[u8]) {
+    let (first, at) = (bytes.len() / 3, 2 * bytes.len() / 3);
+    let whole = record(&[bytes]);
+    assert_eq!(record(&[&bytes[..first], &bytes[first..at], &bytes[at..]]).1, whole.1);
+    let text = String::from_utf8(whole.0).expect("a recording is UTF-8");
+    assert!(text.lines().count() <= 5 && text.ends_with('\n'));
+    assert!(!text.contains(|c: char| c != '\n' && c.is_control()));
+    assert!(text.len() <= 40 * bytes.len() + 512);
+}
+
+/// The lines, and the stream's text alone with how much of it was no UTF-8.
+fn record(pieces: &[&[u8]]) -> (Vec<u8>, (Vec<u8>, u64)) {
+    let at = core::time::Duration::ZERO;
+    let whole = pieces.concat();
+    let shown = String::from_utf8_lossy(&whole);
+    let mut lines = Vec::new();
+    let (mut encoder, mut utf8) = (Encoder::default(), Utf8::default());
+    let header = Header {
+        cols: 80,
+        rows: 24,
+        term: Some(&shown),
+        timestamp: i64::MIN,
+        title: Some(&shown),
+        command: None,
+        about: &[("user", &shown)],
+    };
+    Encoder::header(&header, &mut lines);
+    for piece in pieces {
+        encoder.text(at, 0, Stream::Output, &mut utf8, piece, &mut lines);
+    }
+    encoder.text_end(at, 0, Stream::Output, &mut utf8, &mut lines);
+    encoder.event(at, 0, Event::Begin { kind: "command", text: &shown }, &mut lines);
+    encoder.event(at, 0, Event::Marker(&shown), &mut lines);
+    let (mut alone, mut text) = (Utf8::default(), Vec::new());
+    for piece in pieces {
+        alone.push(piece, &mut text);
+    }
+    alone.finish(&mut text);
+    let replaced = alone.replaced();
+    (lines, (text, replaced))
+}
