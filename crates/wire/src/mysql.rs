@@ -25,6 +25,7 @@ mod frame;
 mod greeting;
 mod reply;
 mod response;
+pub mod script;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +39,7 @@ pub use cursor::Malformed;
 pub use execute::{Parameters, Value};
 pub use frame::{HEADER, Header, MAX_FRAME, Packet, TooLong, put_packet, take};
 pub use greeting::{Greeting, SCRAMBLE, Vendor, collation_for};
-pub use reply::{Event, Outcome, Replies};
+pub use reply::{Begun, Event, Outcome, Replies};
 pub use response::{Attributes, Response, ssl_request};
 
 /// The longest packet of a handshake, in bytes: names, an answer and connection attributes. A client that sends

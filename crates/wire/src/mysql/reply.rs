@@ -36,6 +36,15 @@ pub struct Outcome {
     pub error: Option<ServerError>,
 }
 
+/// A packet that has begun and not ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Begun {
+    /// Bytes of it that were walked over; 0 when the last byte was the last of a packet.
+    pub len: u64,
+    /// Its first sequence number; where it has none yet, the one it will have.
+    pub seq: u8,
+}
+
 /// Something worth stopping for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event<T> {
@@ -90,6 +99,9 @@ pub struct Replies<T> {
     continued: bool,
     /// The sequence number of the frame that was seen last.
     seq: u8,
+    /// That of the first frame of the current packet, and the bytes of its frames so far.
+    first_seq: u8,
+    packet: u64,
     /// Two events came of one packet.
     next: Option<Event<T>>,
 }
@@ -114,6 +126,8 @@ impl<T> Replies<T> {
             skip: 0,
             continued: false,
             seq: 0,
+            first_seq: 0,
+            packet: 0,
             next: None,
         }
     }
@@ -139,6 +153,23 @@ impl<T> Replies<T> {
     #[must_use]
     pub const fn seq(&self) -> u8 {
         self.seq
+    }
+
+    /// Whether a part of the current answer has come.
+    #[must_use]
+    pub const fn answering(&self) -> bool {
+        self.outcome.bytes > 0
+    }
+
+    /// The packet at the end of what was walked over, whose end has not been seen.
+    #[must_use]
+    pub fn begun(&self) -> Begun {
+        let kept = self.kept.len() as u64;
+        if self.skip == 0 && !self.continued {
+            return Begun { len: kept, seq: self.seq.wrapping_add(1) };
+        }
+        let len = self.packet.saturating_sub(self.skip.into()).saturating_add(kept);
+        Begun { len, seq: self.first_seq }
     }
 
     /// Gives back the memory of an idle connection.
@@ -256,11 +287,13 @@ impl<T> Replies<T> {
         self.skip = header.len.saturating_sub(seen);
         self.continued = header.continues();
         self.seq = header.seq;
-        self.outcome.bytes =
-            self.outcome.bytes.saturating_add(HEADER as u64).saturating_add(header.len.into());
+        let bytes = u64::from(header.len).saturating_add(HEADER as u64);
+        self.outcome.bytes = self.outcome.bytes.saturating_add(bytes);
         if continuation {
+            self.packet = self.packet.saturating_add(bytes);
             return Ok(None);
         }
+        (self.packet, self.first_seq) = (bytes, header.seq);
         let Some(shape) = self.waiting.front().map(|(shape, _)| *shape) else {
             return ServerError::read(head).map(|error| Some(Event::Unasked(error)));
         };
@@ -353,6 +386,11 @@ impl<T> Replies<T> {
                 };
                 self.outcome.status = status;
                 Ok(self.done())
+            }
+            (Shape::Results, Some(&LOCAL_INFILE))
+                if !self.capabilities.contains(Capabilities::LOCAL_FILES) =>
+            {
+                Err(Malformed { what: "an answer; a file was asked for where none is sent", at: 0 })
             }
             (Shape::Results, Some(&LOCAL_INFILE)) => {
                 self.state = State::File;

@@ -52,10 +52,8 @@ fn answered(capabilities: Capabilities, shapes: &[Shape], bytes: &[u8]) -> Vec<E
 }
 
 fn outcome(events: &[Event<u8>]) -> &Outcome {
-    match events.last() {
-        Some(Event::Done(1, outcome)) => outcome,
-        other => panic!("{other:?}"),
-    }
+    let Some(Event::Done(1, outcome)) = events.last() else { panic!("{events:?}") };
+    outcome
 }
 
 const OK_PACKET: &[u8] = &[0, 3, 0, 2, 0, 0, 0];
@@ -167,9 +165,9 @@ fn other_answers_are_one_packet_or_columns() {
 fn a_pipeline_is_answered_in_its_order() {
     let bytes = packets(&[OK_PACKET, &[1], COLUMN, b"\x011", ROWS_END, ERROR]);
     let seen = answered(NEW, &[Shape::Status, Shape::Results, Shape::Results], &bytes);
-    let tags = seen.iter().map(|event| match event {
-        Event::Done(tag, outcome) => (*tag, outcome.rows, outcome.error.is_some()),
-        other => panic!("{other:?}"),
+    let tags = seen.iter().map(|event| {
+        let Event::Done(tag, outcome) = event else { panic!("{event:?}") };
+        (*tag, outcome.rows, outcome.error.is_some())
     });
     assert_eq!(tags.collect::<Vec<_>>(), [(1, 0, false), (2, 1, false), (3, 0, true)]);
 }
@@ -186,7 +184,10 @@ fn a_change_of_the_database_is_told() {
 #[test]
 fn a_file_is_asked_for_by_name() {
     let bytes = packets(&[b"\xfb/tmp/x.csv", OK_PACKET]);
-    let seen = answered(NEW, &[Shape::Results], &bytes);
+    let mut replies: Replies<u8> = Replies::new(NEW);
+    replies.expect(Shape::Results, 1);
+    assert!(replies.walk(&bytes).is_err(), "where no file is sent none is asked for");
+    let seen = answered(NEW.union(Capabilities::LOCAL_FILES), &[Shape::Results], &bytes);
     assert_eq!(seen[0], Event::File("/tmp/x.csv".into()));
     assert_eq!(outcome(&seen).affected, 3);
 }
@@ -203,6 +204,36 @@ fn what_nobody_asked_for_is_an_error_or_the_end() {
     let (_, event) = replies.walk(&packets(&[&[1], COLUMN])).unwrap();
     assert_eq!(event, None);
     assert!(replies.walk(&packets(&[b"\x011"])).is_err(), "a row before the end of the columns");
+}
+
+#[test]
+fn the_packet_that_has_begun_is_known_wherever_the_bytes_end() {
+    let mut long = vec![b'a'; MAX_FRAME + 3];
+    long[0] = 0xfa;
+    let ends: [&[&[u8]]; 2] = [&[b"\x011", b"\x0223"], &[&long]];
+    for rows in ends {
+        let head = packets(&[&[1], COLUMN, EOF_PACKET]);
+        let mut bytes = head.clone();
+        let (mut seq, mut starts) = (4, Vec::new());
+        for row in rows {
+            starts.push((bytes.len(), seq));
+            seq = put_packet(&mut bytes, seq, row);
+        }
+        starts.push((bytes.len(), seq));
+        let interesting = |at: &usize| {
+            starts.iter().any(|(start, _)| at.abs_diff(*start) < 9)
+                || at.abs_diff(head.len() + MAX_FRAME + 4) < 9
+        };
+        for end in (head.len()..=bytes.len()).filter(interesting) {
+            let mut replies: Replies<u8> = Replies::new(OLD);
+            replies.expect(Shape::Results, 1);
+            for piece in bytes[..end].chunks(1 << 20) {
+                walk(&mut replies, piece, &mut Vec::new());
+            }
+            let (start, seq) = *starts.iter().rev().find(|(start, _)| *start <= end).unwrap();
+            assert_eq!(replies.begun(), Begun { len: (end - start) as u64, seq }, "at {end}");
+        }
+    }
 }
 
 /// What a relay makes of a client's bytes: commands as they are judged, and what was passed on.
@@ -373,16 +404,12 @@ fn a_response_is_read_as_it_was_written_and_its_parts_never_panic() {
 fn an_answer_to_the_authentication_is_told_by_its_first_byte() {
     let mut out = BytesMut::new();
     AuthSwitch { plugin: plugin::NATIVE, data: b"01234567890123456789" }.put(&mut out);
-    match Answer::read(&out, NEW).unwrap() {
-        Answer::Switch(switch) => assert_eq!(switch.data, b"01234567890123456789"),
-        other => panic!("{other:?}"),
-    }
+    let Ok(Answer::Switch(switch)) = Answer::read(&out, NEW) else { panic!("{out:?}") };
+    assert_eq!(switch.data, b"01234567890123456789");
     let mut out = BytesMut::new();
     put_error(&mut out, 1045, b"28000", "Access denied");
-    match Answer::read(&out, NEW).unwrap() {
-        Answer::Error(error) => assert_eq!((error.code, &*error.message), (1045, "Access denied")),
-        other => panic!("{other:?}"),
-    }
+    let Ok(Answer::Error(error)) = Answer::read(&out, NEW) else { panic!("{out:?}") };
+    assert_eq!((error.code, &*error.message), (1045, "Access denied"));
     let mut out = BytesMut::new();
     put_more_data(&mut out, &[FAST_AUTH_SUCCESS]);
     assert_eq!(Answer::read(&out, NEW), Ok(Answer::More(&[FAST_AUTH_SUCCESS])));
