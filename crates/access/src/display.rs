@@ -69,7 +69,7 @@ fn neutralised(text: &str, is_unsafe: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// bidirectional controls (UAX #9 §2), characters without width that hide inside a name (Unicode
 /// `Default_Ignorable_Code_Point`; joiners among them, since a name is not prose), line and paragraph
 /// separators, interlinear annotations, and the tag characters.
-fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

@@ -74,6 +74,8 @@ macro_rules! names {
         impl $name {
             /// The longest such name, in bytes.
             pub const MAX: usize = $most;
+            /// What it may hold beside ASCII letters and digits.
+            pub const MARKS: &str = $marks;
 
             /// The name as it is written.
             #[must_use]

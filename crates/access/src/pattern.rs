@@ -3,6 +3,7 @@
 //! A regular expression is anchored as a whole, `^(?:…)$`: `^test|staging$` matches `test` and
 //! `staging`, not `test-7` (the law, §9). Globs know `*` alone, which stands for any text, also none.
 
+use crate::name::RoleName;
 use core::fmt;
 use regex::{Regex, RegexBuilder};
 
@@ -69,21 +70,32 @@ impl Pattern {
         }
     }
 
-    /// `template` with `$1`, `${name}` filled from the groups of a regular expression that matches
-    /// `text`; unchanged for a glob or literal that matches; `None` where it does not match.
-    #[must_use]
-    pub fn expand(&self, text: &str, template: &str) -> Option<String> {
-        match &self.kind {
-            Kind::Regex(regex) => {
-                let groups = regex.captures(text)?;
-                let mut out = String::new();
-                groups.expand(template, &mut out);
-                Some(out)
+    /// Whether `$1`, `${name}` in `template` stand for groups of this pattern.
+    pub(crate) fn fills(&self, template: &str) -> bool {
+        let name = |c: char| c == '{' || c == '_' || c.is_ascii_alphanumeric();
+        matches!(self.kind, Kind::Regex(_))
+            && template.split('$').skip(1).any(|rest| rest.starts_with(name))
+    }
+
+    /// `template`, a literal or a glob, with `$1`, `${name}` filled from the groups of a regular
+    /// expression that matches `text`. `None` where it does not match, and where a group holds what no
+    /// name of a role is made of: what a trait says is taken by the letter, so a star in it is no glob.
+    pub(crate) fn fill(&self, text: &str, template: &str) -> Option<String> {
+        let Kind::Regex(regex) = &self.kind else { return None };
+        let groups = regex.captures(text)?;
+        let mut filled = String::new();
+        for (n, piece) in template.split('*').enumerate() {
+            if n > 0 {
+                filled.push('*');
             }
-            Kind::Any | Kind::Glob | Kind::Literal => {
-                self.matches(text).then(|| template.to_owned())
+            let from = filled.len();
+            groups.expand(piece, &mut filled);
+            let plain = |c: char| c.is_ascii_alphanumeric() || RoleName::MARKS.contains(c);
+            if !filled.get(from..)?.chars().all(plain) {
+                return None;
             }
         }
+        Some(filled)
     }
 
     /// The pattern as written.
@@ -295,6 +307,19 @@ mod tests {
             assert_eq!(Replacement::parse(expression, with).unwrap().apply(text), Some(expected));
         }
         assert_eq!(Replacement::parse("z", "y").unwrap().apply("abc"), None);
+    }
+
+    #[test]
+    fn what_a_group_holds_is_taken_by_the_letter() {
+        let team = Pattern::parse("^team-(.*)$").unwrap();
+        let fill = |text: &str, template: &str| team.fill(text, template);
+        assert_eq!(fill("team-db", "$1-admin").as_deref(), Some("db-admin"));
+        assert_eq!(fill("team-db", "${1}*").as_deref(), Some("db*"));
+        for text in ["team-*", "team-^.*$", "team-a b", "team-ä", "club-db"] {
+            assert_eq!(fill(text, "$1"), None, "{text}");
+        }
+        assert!(team.fills("x-$1") && team.fills("${name}"));
+        assert!(!team.fills("^dba$") && !team.fills("$-") && !team.fills("dba"));
     }
 
     #[test]

@@ -22,7 +22,10 @@ pub mod version;
 pub use self::{
     conditions::Conditions,
     options::RoleOptions,
-    request::{Claim, ReasonMode, RequestConditions, ReviewConditions, Threshold, ThresholdPart},
+    request::{
+        Claim, ClaimedRole, ReasonMode, RequestConditions, ReviewConditions, Threshold,
+        ThresholdPart,
+    },
     spec::RoleSpec,
     version::RoleVersion,
 };

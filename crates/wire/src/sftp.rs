@@ -15,6 +15,8 @@ use frame::{Frame, Frames};
 const MAX_PENDING: usize = 4096;
 /// How many handles may be open before the reader gives up.
 const MAX_HANDLES: usize = 4096;
+/// How many bytes of paths and handles are kept before the reader gives up.
+const MAX_KEPT: usize = 4 * 1024 * 1024;
 /// How many bytes of a path are kept in an event.
 pub const MAX_PATH: usize = 4096;
 
@@ -120,10 +122,27 @@ impl Change {
 
 #[derive(Debug)]
 enum Pending {
-    Path { change: Change, path: String },
-    Two { change: Change, from: String, to: String },
-    Read { handle: Vec<u8> },
-    Close { handle: Vec<u8> },
+    Path {
+        change: Change,
+        path: String,
+    },
+    Two {
+        change: Change,
+        from: String,
+        to: String,
+    },
+    Read {
+        handle: Vec<u8>,
+    },
+    Write {
+        handle: Vec<u8>,
+        len: u32,
+    },
+    Close {
+        handle: Vec<u8>,
+    },
+    /// Of no interest, but its id is taken until it is answered.
+    Other,
 }
 
 #[derive(Debug)]
@@ -141,6 +160,8 @@ pub struct Follower {
     server: Frames,
     pending: BTreeMap<u32, Pending>,
     handles: BTreeMap<Vec<u8>, Handle>,
+    /// Bytes that `pending` and `handles` hold.
+    kept: usize,
     lost: bool,
 }
 
@@ -182,6 +203,7 @@ impl Follower {
 
     fn lose(&mut self, why: &'static str, events: &mut Vec<FileEvent>) {
         self.lost = true;
+        self.pending.clear();
         events.push(FileEvent::Untracked { why });
         self.finish(events);
     }
@@ -200,18 +222,12 @@ impl Follower {
             }),
             frame::CLOSE => body.bytes().map(|handle| Pending::Close { handle: handle.to_vec() }),
             frame::READ => body.bytes().map(|handle| Pending::Read { handle: handle.to_vec() }),
-            frame::WRITE => {
-                let written = body.bytes().map(<[u8]>::to_vec).zip(body.u64()).zip(body.u32());
-                match written {
-                    Some(((handle, _offset), len)) => {
-                        if let Some(handle) = self.handles.get_mut(&handle) {
-                            handle.written = handle.written.saturating_add(u64::from(len));
-                        }
-                        return;
-                    }
-                    None => None,
-                }
-            }
+            frame::WRITE => body
+                .bytes()
+                .map(<[u8]>::to_vec)
+                .zip(body.u64())
+                .zip(body.u32())
+                .map(|((handle, _offset), len)| Pending::Write { handle, len }),
             frame::OPENDIR => body.path().map(|path| Pending::Path { change: Change::List, path }),
             frame::REMOVE => body.path().map(|path| Pending::Path { change: Change::Remove, path }),
             frame::MKDIR => {
@@ -228,10 +244,8 @@ impl Follower {
                     .bytes()
                     .and_then(|handle| self.handles.get(handle))
                     .map(|h| h.path.clone());
-                match path {
-                    Some(path) => Some(Pending::Path { change: Change::SetAttributes, path }),
-                    None => return,
-                }
+                let change = Change::SetAttributes;
+                Some(path.map_or(Pending::Other, |path| Pending::Path { change, path }))
             }
             frame::RENAME => two(&mut body, Change::Rename),
             frame::SYMLINK => two(&mut body, Change::Symlink),
@@ -241,20 +255,32 @@ impl Follower {
                 Some(b"lsetstat@openssh.com") => {
                     body.path().map(|path| Pending::Path { change: Change::SetAttributes, path })
                 }
-                Some(_) => return,
+                Some(_) => Some(Pending::Other),
                 None => None,
             },
-            _ => return,
+            _ => Some(Pending::Other),
         };
         let Some(pending) = pending else { return self.lose("a request is malformed", events) };
         if self.pending.len() >= MAX_PENDING {
             return self.lose("too many requests are unanswered", events);
         }
-        self.pending.insert(frame.id, pending);
+        self.kept = self.kept.saturating_add(pending.kept());
+        if self.kept > MAX_KEPT {
+            return self.lose("too much is unanswered or open", events);
+        }
+        // The server answers each; which answer is whose could not be told, and one request could be
+        // made to look like another.
+        if self.pending.insert(frame.id, pending).is_some() {
+            self.lose("a request has the id of one that is unanswered", events);
+        }
     }
 
     fn answer(&mut self, frame: &Frame, events: &mut Vec<FileEvent>) {
+        if frame.kind == frame::VERSION {
+            return;
+        }
         let Some(pending) = self.pending.remove(&frame.id) else { return };
+        self.kept = self.kept.saturating_sub(pending.kept());
         let mut body = frame.body();
         match (frame.kind, pending) {
             (frame::HANDLE, Pending::Path { change, path }) => {
@@ -271,8 +297,13 @@ impl Follower {
                 } else {
                     FileEvent::Opened { path: path.clone(), write }
                 });
-                self.handles
-                    .insert(handle.to_vec(), Handle { path, directory, read: 0, written: 0 });
+                let opened = Handle { path, directory, read: 0, written: 0 };
+                self.kept = self.kept.saturating_add(opened.kept(handle));
+                // A server that gives a handle again has closed what it stood for.
+                if let Some(former) = self.handles.insert(handle.to_vec(), opened) {
+                    self.kept = self.kept.saturating_sub(former.kept(handle));
+                    events.extend(former.closed());
+                }
             }
             (frame::DATA, Pending::Read { handle }) => {
                 let len = body.u32().unwrap_or(0);
@@ -281,7 +312,16 @@ impl Follower {
                 }
             }
             (_, Pending::Close { handle }) => {
-                events.extend(self.handles.remove(&handle).and_then(Handle::closed));
+                if let Some(closed) = self.handles.remove(&handle) {
+                    self.kept = self.kept.saturating_sub(closed.kept(&handle));
+                    events.extend(closed.closed());
+                }
+            }
+            (frame::STATUS, Pending::Write { handle, len }) => {
+                let written = if body.u32() == Some(0) { u64::from(len) } else { 0 };
+                if let Some(handle) = self.handles.get_mut(&handle) {
+                    handle.written = handle.written.saturating_add(written);
+                }
             }
             (frame::STATUS, pending) => {
                 let status = body.u32().unwrap_or(u32::MAX);
@@ -293,6 +333,11 @@ impl Follower {
 }
 
 impl Handle {
+    /// How many bytes are kept for it, its name among the handles included.
+    fn kept(&self, handle: &[u8]) -> usize {
+        self.path.len().saturating_add(handle.len())
+    }
+
     fn closed(self) -> Option<FileEvent> {
         let Self { path, directory, read, written } = self;
         (!directory).then_some(FileEvent::Closed { path, read, written })
@@ -300,6 +345,18 @@ impl Handle {
 }
 
 impl Pending {
+    /// How many bytes are kept for it.
+    fn kept(&self) -> usize {
+        match self {
+            Self::Path { path, .. } => path.len(),
+            Self::Two { from, to, .. } => from.len().saturating_add(to.len()),
+            Self::Close { handle } | Self::Read { handle } | Self::Write { handle, .. } => {
+                handle.len()
+            }
+            Self::Other => 0,
+        }
+    }
+
     /// What a status answer to this request means.
     fn settled(self, status: u32) -> Option<FileEvent> {
         match (self, status) {
@@ -308,7 +365,7 @@ impl Pending {
             (Self::Path { change, path } | Self::Two { change, from: path, .. }, status) => {
                 Some(FileEvent::Refused { change, path, status })
             }
-            (Self::Read { .. } | Self::Close { .. }, _) => None,
+            (Self::Close { .. } | Self::Other | Self::Read { .. } | Self::Write { .. }, _) => None,
         }
     }
 }

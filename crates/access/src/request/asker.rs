@@ -142,7 +142,5 @@ fn matches(conditions: &Conditions, role: &RoleName, manner: Manner, traits: &Tr
 
 /// Whether a trait of someone matches them with `role`.
 pub(crate) fn claimed(claims: &[Claim], role: &RoleName, traits: &Traits) -> bool {
-    claims
-        .iter()
-        .any(|claim| claim.roles_for(traits).iter().any(|pattern| pattern.matches(role.as_str())))
+    claims.iter().any(|claim| claim.gives(role, traits))
 }

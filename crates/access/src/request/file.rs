@@ -9,6 +9,7 @@ use super::{
     rights,
 };
 use crate::{
+    display,
     identity::User,
     name::{RequestId, RoleName, UserName},
     policy::Policy,
@@ -245,7 +246,8 @@ fn wanted(
 }
 
 fn check_reason(asker: &Asker<'_>, roles: &[RoleName], reason: &str) -> Result<(), Refusal> {
-    if !reason.trim().is_empty() {
+    // White space is no reason, nor is what nobody sees (the law, §3).
+    if reason.chars().any(|c| !c.is_whitespace() && !display::is_unsafe(c)) {
         return Ok(());
     }
     if asker.reason_always_needed() {

@@ -59,24 +59,36 @@ pub struct Claim {
     pub claim: Box<str>,
     /// What its values must match.
     pub value: Pattern,
-    /// The roles: literal, glob or regex. Where `value` is a regex, `$1` stands for its first group.
-    pub roles: Vec<Box<str>>,
+    /// The roles.
+    pub roles: Vec<ClaimedRole>,
+}
+
+/// A role, or several, that a trait gives.
+#[derive(Clone, Debug)]
+pub enum ClaimedRole {
+    /// A literal or glob with `$1`, `${name}` for the groups of `value`, which is a regex.
+    Filled(Box<str>),
+    /// A literal, glob or regex.
+    Fixed(Pattern),
 }
 
 impl Claim {
-    /// The role patterns this claim gives someone with these traits. One that is not a pattern once its
-    /// groups are filled in gives nothing.
+    /// Whether someone with these traits is matched with `role`. A value whose groups hold what no
+    /// role's name can hold gives nothing.
     #[must_use]
-    pub fn roles_for(&self, traits: &Traits) -> Vec<Pattern> {
+    pub fn gives(&self, role: &RoleName, traits: &Traits) -> bool {
+        let gives = |value: &String, own: &ClaimedRole| match own {
+            ClaimedRole::Filled(template) => self
+                .value
+                .fill(value, template)
+                .and_then(|text| Pattern::parse(&text).ok())
+                .is_some_and(|pattern| pattern.matches(role.as_str())),
+            ClaimedRole::Fixed(pattern) => {
+                pattern.matches(role.as_str()) && self.value.matches(value)
+            }
+        };
         let values = traits.get(&*self.claim);
-        values
-            .into_iter()
-            .flatten()
-            .flat_map(|value| {
-                self.roles.iter().filter_map(move |role| self.value.expand(value, role))
-            })
-            .filter_map(|text| Pattern::parse(&text).ok())
-            .collect()
+        values.into_iter().flatten().any(|value| self.roles.iter().any(|own| gives(value, own)))
     }
 }
 
@@ -132,11 +144,6 @@ impl ReviewConditions {
     #[must_use]
     pub fn covers(&self, role: &RoleName, reviewer: &User) -> bool {
         self.roles.matches(role.as_str(), &reviewer.traits)
-            || self.claims_to_roles.iter().any(|claim| {
-                claim
-                    .roles_for(&reviewer.traits)
-                    .iter()
-                    .any(|pattern| pattern.matches(role.as_str()))
-            })
+            || self.claims_to_roles.iter().any(|claim| claim.gives(role, &reviewer.traits))
     }
 }

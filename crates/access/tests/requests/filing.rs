@@ -46,6 +46,49 @@ fn what_nobody_could_ever_approve_is_refused_up_front() {
 }
 
 #[test]
+fn what_nobody_sees_is_no_reason() {
+    let mut town = town("[]", &[("alice", &["developer", "asks"]), ("bob", &["reviewer"])]);
+    town.role("asks", "{options: {request_access: reason}}");
+    for reason in ["", " \t\n", "\u{200b}", "\0"] {
+        let mut draft = wanting("dba");
+        draft.reason = reason.to_owned();
+        let filed = town.file("alice", draft, at("09:00"));
+
+        assert_eq!(filed.unwrap_err().code(), "reason_required", "{reason:?}");
+    }
+}
+
+#[test]
+fn a_trait_is_taken_by_the_letter_and_opens_no_other_role() {
+    let mut town = Town::new(
+        &[
+            ("db-admin", "{}"),
+            ("root", "{}"),
+            (
+                "developer",
+                "{allow: {request: {claims_to_roles: [{claim: team, value: '^team-(.*)$', roles: ['$1-*', '$1']}]}}}",
+            ),
+            ("reviewer", "{allow: {review_requests: {roles: ['*']}}}"),
+        ],
+        &[("bob", &["reviewer"])],
+    );
+    for (team, allowed) in [
+        ("team-db", true),
+        ("team-*", false),
+        ("team-^.*$", false),
+        ("team-.*", false),
+        ("club-db", false),
+    ] {
+        let mut alice = access::identity::User::new(user("alice"));
+        alice.roles = [("developer".parse().unwrap())].into();
+        alice.traits = [("team".to_owned(), [team.to_owned()].into())].into();
+        town.policy.put_user(alice);
+        assert_eq!(town.file("alice", wanting("db-admin"), at("09:00")).is_ok(), allowed, "{team}");
+        assert!(town.file("alice", wanting("root"), at("09:00")).is_err(), "{team}");
+    }
+}
+
+#[test]
 fn a_disabled_person_neither_asks_nor_reviews() {
     let mut town = town("[]", &[("alice", &["developer"]), ("bob", &["reviewer"])]);
     let mut bob = access::identity::User::clone(town.policy.user(&user("bob")).unwrap());

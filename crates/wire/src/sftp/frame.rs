@@ -6,6 +6,7 @@
 use super::MAX_PATH;
 
 pub(super) const INIT: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 pub(super) const OPEN: u8 = 3;
 pub(super) const CLOSE: u8 = 4;
 pub(super) const READ: u8 = 5;
@@ -81,41 +82,34 @@ impl Frames {
         bytes: &mut &[u8],
         capture: fn(u8) -> usize,
     ) -> Result<Option<Frame>, &'static str> {
-        loop {
+        if self.skip > 0 {
+            let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+            *bytes = bytes.get(skipped..).unwrap_or_default();
+            self.skip = self.skip.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
             if self.skip > 0 {
-                let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
-                *bytes = bytes.get(skipped..).unwrap_or_default();
-                self.skip = self.skip.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
-                if self.skip > 0 {
-                    return Ok(None);
-                }
-            }
-            if !self.fill(HEAD, bytes) {
-                return Ok(None);
-            }
-            let Some((&[a, b, c, d, kind, e, f, g, h], _)) = self.head.split_first_chunk::<HEAD>()
-            else {
-                return Ok(None);
-            };
-            let len = u32::from_be_bytes([a, b, c, d]);
-            if !(5..=MAX_PACKET).contains(&len) {
-                return Err("a packet's length is impossible");
-            }
-            let body_len = usize::try_from(len).unwrap_or(usize::MAX).saturating_sub(5);
-            let keep = capture(kind).min(body_len);
-            if !self.fill(HEAD.saturating_add(keep), bytes) {
-                return Ok(None);
-            }
-            self.skip = u64::try_from(body_len.saturating_sub(keep)).unwrap_or(u64::MAX);
-            let body = self.head.get(HEAD..).unwrap_or_default().to_vec();
-            self.head.clear();
-            if kind == INIT || keep > 0 {
-                return Ok(Some(Frame { kind, id: u32::from_be_bytes([e, f, g, h]), body }));
-            }
-            if self.skip == 0 && bytes.is_empty() {
                 return Ok(None);
             }
         }
+        if !self.fill(HEAD, bytes) {
+            return Ok(None);
+        }
+        let Some((&[a, b, c, d, kind, e, f, g, h], _)) = self.head.split_first_chunk::<HEAD>()
+        else {
+            return Ok(None);
+        };
+        let len = u32::from_be_bytes([a, b, c, d]);
+        if !(5..=MAX_PACKET).contains(&len) {
+            return Err("a packet's length is impossible");
+        }
+        let body_len = usize::try_from(len).unwrap_or(usize::MAX).saturating_sub(5);
+        let keep = capture(kind).min(body_len);
+        if !self.fill(HEAD.saturating_add(keep), bytes) {
+            return Ok(None);
+        }
+        self.skip = u64::try_from(body_len.saturating_sub(keep)).unwrap_or(u64::MAX);
+        let body = self.head.get(HEAD..).unwrap_or_default().to_vec();
+        self.head.clear();
+        Ok(Some(Frame { kind, id: u32::from_be_bytes([e, f, g, h]), body }))
     }
 
     /// Grows the kept head to `want` bytes; whether it got there.

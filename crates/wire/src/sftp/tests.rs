@@ -92,6 +92,75 @@ fn what_is_not_sftp_is_said_once_and_then_left_alone() {
     assert_eq!(events, [FileEvent::Untracked { why: "a packet's length is impossible" }]);
 }
 
+#[test]
+fn one_request_cannot_pass_for_another_that_has_its_id() {
+    let open = |path: &[u8]| packet(frame::OPEN, 1, &[&string(path), &1u32.to_be_bytes(), &[0; 4]]);
+    let stat = packet(17, 1, &[&string(b"/none")]);
+    for first in [stat, open(b"/tmp/x"), packet(frame::WRITE, 1, &[&string(b"h"), &[0; 12]])] {
+        let steps = [
+            (true, first),
+            (true, open(b"/etc/shadow")),
+            (false, status(1, 2)),
+            (false, status(1, 2)),
+        ];
+        assert_eq!(
+            follow(&steps, usize::MAX),
+            [FileEvent::Untracked { why: "a request has the id of one that is unanswered" }]
+        );
+    }
+    // Once answered, the id is free.
+    let steps = [
+        (true, packet(17, 1, &[])),
+        (false, status(1, 2)),
+        (true, open(b"/a")),
+        (false, status(1, 3)),
+    ];
+    let refused = FileEvent::Refused { change: Change::Open, path: "/a".into(), status: 3 };
+    assert_eq!(follow(&steps, usize::MAX), [refused]);
+}
+
+#[test]
+fn a_version_answers_no_request() {
+    let steps = [
+        (true, packet(frame::REMOVE, 3, &[&string(b"/a")])),
+        (false, packet(frame::VERSION, 3, &[])),
+        (false, status(3, 0)),
+    ];
+    assert_eq!(
+        follow(&steps, usize::MAX),
+        [FileEvent::Changed { change: Change::Remove, path: "/a".into() }]
+    );
+}
+
+#[test]
+fn what_was_not_written_is_not_counted() {
+    let handle = string(b"h");
+    let write = |id| packet(frame::WRITE, id, &[&handle, &[0; 8], &string(&[0; 100])]);
+    let steps = [
+        (true, packet(frame::OPEN, 1, &[&string(b"/a"), &2u32.to_be_bytes(), &[0; 4]])),
+        (false, packet(frame::HANDLE, 1, &[&handle])),
+        (true, write(2)),
+        (true, write(3)),
+        (false, status(2, 0)),
+        (false, status(3, 4)),
+    ];
+    let closed = FileEvent::Closed { path: "/a".into(), read: 0, written: 100 };
+    assert_eq!(follow(&steps, usize::MAX).last(), Some(&closed));
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let mut follower = Follower::new();
+    let mut events = Vec::new();
+    for id in 0..2000 {
+        // Broken bytes are kept as U+FFFD, three bytes each.
+        follower.client(&packet(frame::REMOVE, id, &[&string(&[0xff; MAX_PATH])]), &mut events);
+        assert!(follower.kept <= MAX_KEPT + 3 * MAX_PATH);
+    }
+    assert_eq!(events, [FileEvent::Untracked { why: "too much is unanswered or open" }]);
+    assert!(follower.pending.is_empty());
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(steps in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..64)), 0..20)) {

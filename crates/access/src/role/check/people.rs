@@ -4,8 +4,9 @@ use super::report::{Report, SIDE_DENY};
 use crate::{
     expr::{Expr, Scope},
     join::{AnyOf, JoinPolicy, RequireJoin},
+    pattern::Pattern,
     role::{
-        Claim, Conditions, ReasonMode, RequestConditions, ReviewConditions, Threshold,
+        Claim, ClaimedRole, Conditions, ReasonMode, RequestConditions, ReviewConditions, Threshold,
         ThresholdPart,
         request::RequestKind,
         rules::{LogAction, Rule},
@@ -229,14 +230,34 @@ fn claims(report: &mut Report, specs: &[ClaimSpec], path: &str) -> Vec<Claim> {
         if spec.claim.is_empty() || spec.roles.is_empty() {
             report.problem(&path, "names a `claim`, its `value` and `roles`");
         }
-        for (n, role) in spec.roles.iter().enumerate() {
-            report.pattern(&format!("{path}.roles[{n}]"), role);
-        }
         let value = report.pattern(&format!("{path}.value"), &spec.value)?;
-        let roles = spec.roles.iter().map(|role| role.as_str().into()).collect();
+        let roles = spec.roles.iter().enumerate().filter_map(|(n, role)| {
+            claimed_role(report, &format!("{path}.roles[{n}]"), &value, role)
+        });
+        let roles = roles.collect();
         Some(Claim { claim: spec.claim.as_str().into(), value, roles })
     });
     list.collect()
+}
+
+fn claimed_role(
+    report: &mut Report,
+    path: &str,
+    value: &Pattern,
+    role: &str,
+) -> Option<ClaimedRole> {
+    let pattern = report.pattern(path, role)?;
+    if !value.fills(role) {
+        return Some(ClaimedRole::Fixed(pattern));
+    }
+    if role.starts_with('^') {
+        report.problem(
+            path,
+            "`$1` stands in a name or a glob like `$1-*`, not in a regular expression",
+        );
+        return None;
+    }
+    Some(ClaimedRole::Filled(role.into()))
 }
 
 fn review_of(report: &mut Report, spec: &ReviewSpec, path: &str) -> ReviewConditions {
