@@ -8,7 +8,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use database::DatabasePlan;
+pub use database::{DatabasePlan, Subject};
 pub use identity::TlsIdentity;
 pub use server::{Pin, SERVER_TLS_LIFE, ServerTls};
 

@@ -9,6 +9,7 @@
 
 mod dial;
 mod fault;
+mod guard;
 mod leg;
 pub(crate) mod mysql;
 pub(crate) mod postgres;

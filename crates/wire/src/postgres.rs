@@ -8,6 +8,7 @@
 //!
 //! Rows and copied data are never decoded. Replication is not spoken.
 
+pub mod auth;
 pub mod back;
 pub mod front;
 pub mod startup;

@@ -14,12 +14,24 @@ pub struct DatabasePlan {
     /// The user in the database: the certificate's common name, as `cert` in `pg_hba.conf` and
     /// `REQUIRE SUBJECT` of MySQL expect it.
     pub database_user: Box<str>,
+    /// What the subject says besides that name.
+    pub subject: Subject,
     /// Who connects; for the database's own log.
     pub user: UserName,
     /// The session this is; for the database's own log.
     pub session: SessionId,
     /// When the permit ends; the certificate ends then or after [`UPSTREAM_LIFE`].
     pub until: Option<Timestamp>,
+}
+
+/// What the subject of a database's client certificate is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Subject {
+    /// The database user alone: `REQUIRE SUBJECT '/CN=app'` of MySQL and MariaDB compares all of it.
+    Name,
+    /// The database user, and an organizational unit that says who connects in which session: PostgreSQL compares the
+    /// common name and logs the rest.
+    Traced,
 }
 
 impl Authorities {
@@ -32,8 +44,10 @@ impl Authorities {
         let most = now.checked_add(UPSTREAM_LIFE).unwrap_or(Timestamp::MAX);
         let mut params = params(now, plan.until.map_or(most, |until| until.min(most)))?;
         params.distinguished_name.push(DnType::CommonName, &*plan.database_user);
-        let trace = format!("{} {}", plan.user, plan.session);
-        params.distinguished_name.push(DnType::OrganizationalUnitName, trace);
+        if plan.subject == Subject::Traced {
+            let trace = format!("{} {}", plan.user, plan.session);
+            params.distinguished_name.push(DnType::OrganizationalUnitName, trace);
+        }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(crypto)?;

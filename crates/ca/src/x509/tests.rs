@@ -88,6 +88,7 @@ fn only_the_tls_authority_of_this_house_says_who_someone_is() {
     assert_eq!(verify(&server.chain[0]), Err(CertError::Kind { expected: "tls client" }));
     assert_eq!(verify(&server.chain[1]), Err(CertError::Kind { expected: "tls client" }));
     let plan = DatabasePlan {
+        subject: super::Subject::Traced,
         database_user: "alice".into(),
         user: "alice".parse().unwrap(),
         session: "00000000-0000-0001".parse().unwrap(),

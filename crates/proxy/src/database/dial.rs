@@ -5,7 +5,6 @@ use std::time::Duration;
 use access::name::{SessionId, TargetName, UserName};
 use ca::Authorities;
 use jiff::Timestamp;
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 
 use super::{Database, Fault};
@@ -75,17 +74,4 @@ pub(super) async fn in_time<T>(
     let slow = Fault::Slow { step, seconds: LOGIN_WAIT.as_secs() };
     let done = tokio::time::timeout(LOGIN_WAIT, work).await.unwrap_or(Err(slow));
     done.map_err(|fault| errand.failed(fault))
-}
-
-/// Reads more into `buffer`; the end of the stream is an error here.
-pub(super) async fn more(
-    stream: &mut (impl AsyncRead + Unpin),
-    buffer: &mut bytes::BytesMut,
-    step: &'static str,
-) -> Result<(), Fault> {
-    match stream.read_buf(buffer).await {
-        Ok(0) => Err(Fault::Vanished(step)),
-        Ok(_) => Ok(()),
-        Err(source) => Err(Fault::Broke { step, source }),
-    }
 }

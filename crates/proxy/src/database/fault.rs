@@ -47,6 +47,14 @@ pub enum Fault {
     /// The TLS handshake failed.
     #[error("the TLS handshake failed")]
     Tls(#[source] io::Error),
+    /// The server does not take the certificate that we show.
+    #[error(
+        "the server does not accept the certificate of this gateway; it must trust the database CA"
+    )]
+    TlsClient(#[source] io::Error),
+    /// The certificate that we would show cannot be made.
+    #[error("a certificate for the database cannot be made")]
+    Sign(#[source] ca::SignError),
     /// The certificate is for another name.
     #[error(
         "the server's certificate is not for `{wanted}`; spec.tls.server_name is compared with it"
@@ -129,6 +137,10 @@ impl Fault {
             Self::NoTls | Self::TlsSetup(_) => {
                 "The database cannot be reached securely. Tell an administrator: it offers no usable TLS."
             }
+            Self::TlsClient(_) => {
+                "The database did not accept this gateway. Tell an administrator: does it trust the database CA?"
+            }
+            Self::Sign(_) => "The gateway failed. Tell an administrator.",
             Self::Tls(_) => "The TLS connection to the database failed.",
             Self::TlsName { .. } => {
                 "The database did not prove that it is itself. Tell an administrator: its certificate has another name."
@@ -165,8 +177,9 @@ impl Fault {
     pub const fn side(&self) -> Side {
         match self {
             Self::Protocol(_) => Side::Client,
-            Self::TlsSetup(_) | Self::NoAdmin => Side::House,
+            Self::TlsSetup(_) | Self::NoAdmin | Self::Sign(_) => Side::House,
             Self::NoTls
+            | Self::TlsClient(_)
             | Self::Tls(_)
             | Self::TlsName { .. }
             | Self::TlsAuthority(_)
@@ -191,6 +204,8 @@ impl Fault {
             Self::Protocol(_) => "target_other_protocol",
             Self::NoTls => "target_no_tls",
             Self::Tls(_) => "target_tls",
+            Self::TlsClient(_) => "target_tls_client",
+            Self::Sign(_) => "sign",
             Self::TlsName { .. } => "target_tls_name",
             Self::TlsAuthority(_) => "target_tls_authority",
             Self::TlsSetup(_) => "target_tls_setup",

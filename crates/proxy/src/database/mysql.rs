@@ -1,12 +1,17 @@
 //! MySQL and MariaDB: greeting, TLS, authentication, up to and including the OK packet
-//! (MySQL internals, "Connection Phase").
+//! (MySQL Source Code Documentation, "Connection Phase"; MariaDB Knowledge Base, "Connecting").
+
+mod ed25519;
+mod login;
+mod plugin;
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use wire::mysql::{Capabilities, Greeting};
 
-use super::{Database, Leg};
+use super::dial::{Errand, dial, in_time};
+use super::{Database, Fault, Leg, Protocol};
 use crate::error::Error;
 use crate::live::Session;
 
@@ -38,7 +43,7 @@ pub(crate) struct MyLeg {
     pub(crate) greeting: Greeting,
     /// The capabilities in force: those wanted that the server has too.
     pub(crate) capabilities: Capabilities,
-    /// The body of the OK packet.
+    /// The payload of the OK packet.
     pub(crate) ok: Bytes,
 }
 
@@ -51,6 +56,18 @@ pub(crate) async fn connect(
     database: &Database,
     wanted: &MyWanted,
 ) -> Result<MyLeg, Error> {
-    let _ = (session, database, wanted);
-    todo!()
+    open(&Errand::of(session), database, wanted).await
+}
+
+/// As [`connect`], on any errand.
+pub(super) async fn open(
+    errand: &Errand<'_>,
+    database: &Database,
+    wanted: &MyWanted,
+) -> Result<MyLeg, Error> {
+    if database.protocol != Protocol::MySql {
+        return Err(errand.failed(Fault::Protocol(database.protocol.as_str())));
+    }
+    let socket = dial(errand, database).await?;
+    in_time(errand, "the log-in", login::log_in(errand, database, socket, wanted)).await
 }

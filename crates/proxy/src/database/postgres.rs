@@ -1,14 +1,24 @@
 //! PostgreSQL: TLS by SSLRequest, start-up and authentication, up to and including AuthenticationOk
-//! (PostgreSQL documentation, 55.2.1).
+//! (PostgreSQL documentation, section 53.2).
+
+mod login;
+mod scram;
 
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wire::postgres::startup::SSL_REQUEST;
 use wire::postgres::{CancelKey, Startup};
 
-use super::{Database, Leg};
+use super::dial::{Errand, dial, in_time};
+use super::{Database, Fault, Leg, Protocol, TlsMode, tls};
 use crate::error::Error;
 use crate::live::Session;
+
+/// What PostgreSQL is called in TLS (ALPN; section 53.12).
+const ALPN: &[u8] = b"postgresql";
 
 /// A connection to PostgreSQL after AuthenticationOk.
 #[derive(Debug)]
@@ -33,12 +43,25 @@ pub(crate) async fn connect(
     database: &Database,
     startup: &Startup,
 ) -> Result<PgLeg, Error> {
-    let _ = (session, database, startup);
-    todo!()
+    open(&Errand::of(session), database, startup).await
 }
 
-/// Asks the server to cancel what a session's connection is doing (55.2.9). `key` is the one that the
-/// server gave that connection.
+/// As [`connect`], on any errand.
+pub(super) async fn open(
+    errand: &Errand<'_>,
+    database: &Database,
+    startup: &Startup,
+) -> Result<PgLeg, Error> {
+    let socket = begin(errand, database).await?;
+    in_time(errand, "the log-in", async {
+        let leg = encrypt(errand, database, socket).await?;
+        login::log_in(errand, database, leg, startup).await
+    })
+    .await
+}
+
+/// Asks the server to cancel what a session's connection is doing (section 53.2.9). `key` is the one that the
+/// server gave that connection. It goes the way the session's own log-in went: encrypted, to a server that was checked.
 ///
 /// # Errors
 /// As [`connect`]. The server never says whether it did anything.
@@ -47,6 +70,51 @@ pub(crate) async fn cancel(
     database: &Database,
     key: &CancelKey,
 ) -> Result<(), Error> {
-    let _ = (session, database, key);
-    todo!()
+    let errand = Errand::of(session);
+    let socket = begin(&errand, database).await?;
+    in_time(&errand, "the cancel request", async {
+        let step = "the cancel request";
+        let mut leg = encrypt(&errand, database, socket).await?;
+        leg.write_all(&key.request()).await.map_err(|error| tls::broke(step, error))?;
+        leg.flush().await.map_err(|error| tls::broke(step, error))?;
+        // The server closes once it has sent the signal. Before that, a close of ours could overtake the request.
+        let mut end = [0];
+        let _ = leg.read(&mut end).await;
+        Ok(())
+    })
+    .await
+}
+
+async fn begin(errand: &Errand<'_>, database: &Database) -> Result<TcpStream, Error> {
+    if database.protocol != Protocol::Postgres {
+        return Err(errand.failed(Fault::Protocol(database.protocol.as_str())));
+    }
+    dial(errand, database).await
+}
+
+/// Asks for TLS, and shakes hands (section 53.2.10).
+async fn encrypt(
+    errand: &Errand<'_>,
+    database: &Database,
+    mut socket: TcpStream,
+) -> Result<Leg, Fault> {
+    let step = "the SSLRequest";
+    if database.tls.mode == TlsMode::Off {
+        return Ok(Leg::Plain(socket));
+    }
+    socket.write_all(&SSL_REQUEST).await.map_err(|error| tls::broke(step, error))?;
+    // One byte and no more: what somebody may have put behind it in the clear must not be read as the server's word.
+    match socket.read_u8().await.map_err(|error| tls::broke(step, error))? {
+        b'S' => {
+            let stream = tls::handshake(errand, database, socket, &[ALPN]).await?;
+            Ok(Leg::Tls(Box::new(stream)))
+        }
+        b'N' => Err(Fault::NoTls),
+        // An error in the clear is not believed: anybody on the way could have written it.
+        b'E' => Err(Fault::Malformed("it answered the SSLRequest with an error".into())),
+        byte => {
+            let byte = char::from(byte).escape_default();
+            Err(Fault::Malformed(format!("it answered the SSLRequest with `{byte}`").into()))
+        }
+    }
 }

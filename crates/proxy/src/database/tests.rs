@@ -1,10 +1,25 @@
 //! The log-in of both vendors, against real servers and against servers that misbehave.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod mariadb;
+mod postgres;
 #[path = "../../tests/databases/servers.rs"]
 mod servers;
 
+use std::sync::Arc;
+
+use access::name::{SessionId, TargetName, UserName};
 use ca::Authorities;
 use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use zeroize::Zeroizing;
+
+use super::dial::Errand;
+use super::{Database, DbLogin, Fault, Protocol, TargetTls, TlsMode};
+use crate::error::Error;
+use servers::PASSWORD;
 
 fn now() -> Timestamp {
     #[expect(
@@ -14,11 +29,65 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-#[test]
-fn servers_start() {
-    let authorities = Authorities::generate("test", now()).unwrap();
-    let postgres = servers::Postgres::start(&authorities);
-    assert_eq!(postgres.sql("orders", "SELECT 1"), "1");
-    let mariadb = servers::MariaDb::start(&authorities);
-    assert_eq!(mariadb.sql("orders", "SELECT 1"), "1");
+/// Who connects, and everything a log-in needs of him.
+struct Person {
+    target: TargetName,
+    user: UserName,
+    authorities: Authorities,
+}
+
+impl Person {
+    fn new() -> Self {
+        Self {
+            target: "orders".parse().unwrap(),
+            user: "dave".parse().unwrap(),
+            authorities: Authorities::generate("test", now()).unwrap(),
+        }
+    }
+
+    fn errand<'a>(&'a self, account: &'a str) -> Errand<'a> {
+        Errand {
+            target: &self.target,
+            account,
+            user: &self.user,
+            session: SessionId::from_bits(7),
+            until: None,
+            authorities: &self.authorities,
+            now: now(),
+        }
+    }
+}
+
+/// A target at `addr` that trusts `ca` and is logged in to by certificate.
+fn database(protocol: Protocol, addr: &str, ca: &str) -> Database {
+    let authorities: Vec<_> =
+        CertificateDer::pem_slice_iter(ca.as_bytes()).collect::<Result<_, _>>().unwrap();
+    Database {
+        name: "orders".parse().unwrap(),
+        addr: addr.into(),
+        protocol,
+        tls: TargetTls {
+            mode: TlsMode::VerifyFull,
+            server_name: None,
+            authorities: authorities.into(),
+        },
+        login: DbLogin::Certificate,
+        admin: None,
+        server_version: None,
+    }
+}
+
+fn password(text: &str) -> DbLogin {
+    DbLogin::Password(Arc::new(Zeroizing::new(text.to_owned())))
+}
+
+/// The fault of a log-in that must fail.
+fn fault<T: std::fmt::Debug>(result: Result<T, Error>) -> Fault {
+    match result {
+        Err(Error::Database { target, fault }) => {
+            assert_eq!(&*target, "orders");
+            *fault
+        }
+        other => panic!("it should fail in the database's log-in: {other:?}"),
+    }
 }

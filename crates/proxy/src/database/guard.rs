@@ -1,0 +1,34 @@
+//! Who else may see, or ask for, what is shown on a connection.
+
+use tokio::net::TcpStream;
+
+use super::{Database, Leg, TlsMode};
+
+/// What makes a connection [`Guard::Verified`].
+pub(super) const VERIFIED: &str = "TLS with spec.tls.mode `verify-full` or `verify-ca`";
+
+/// What may be shown on a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Guard {
+    /// TLS, to a server whose certificate was checked.
+    Verified,
+    /// Whoever listens, or answers instead of the server, sits on this machine.
+    Local,
+    /// Anybody may be there instead of the server.
+    Open,
+}
+
+impl Guard {
+    pub(super) fn of(database: &Database, leg: &Leg) -> Self {
+        let verifies = matches!(database.tls.mode, TlsMode::VerifyCa | TlsMode::VerifyFull);
+        let is_local = |socket: &TcpStream| {
+            socket.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
+        };
+        match leg {
+            Leg::Tls(_) if verifies => Self::Verified,
+            Leg::Tls(stream) if is_local(stream.get_ref().0) => Self::Local,
+            Leg::Plain(socket) if is_local(socket) => Self::Local,
+            Leg::Tls(_) | Leg::Plain(_) => Self::Open,
+        }
+    }
+}
