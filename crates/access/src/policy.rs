@@ -9,6 +9,7 @@ pub mod administer;
 mod decide;
 pub mod extent;
 pub mod held;
+mod locked;
 mod matching;
 pub mod merge;
 mod next;

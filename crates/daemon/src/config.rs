@@ -53,6 +53,8 @@ pub struct Limits {
     pub unauthenticated: usize,
     /// The same, from one address.
     pub unauthenticated_per_address: usize,
+    /// Sessions that may be open at once.
+    pub sessions: usize,
 }
 
 /// How the log looks.
@@ -163,6 +165,7 @@ impl Config {
                 unauthenticated_per_address: limits
                     .value::<Count>("unauthenticated_per_address")
                     .map_or(1024, |count| count.0),
+                sessions: limits.value::<Count>("sessions").map_or(10_000, |count| count.0),
             },
             log: Log {
                 level: overrides.level.or_else(|| log.value("level")).unwrap_or(Level::Info),

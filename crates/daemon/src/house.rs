@@ -8,7 +8,7 @@
 
 use crate::ask::Desk;
 use crate::config::Config;
-use crate::metrics::Calls;
+use crate::metrics::{self, Calls};
 use crate::{admin, diag, http, keys, tls};
 use access::name::ClusterName;
 use anyhow::Context as _;
@@ -172,7 +172,9 @@ impl House {
                 total: config.limits.unauthenticated,
                 per_address: config.limits.unauthenticated_per_address,
             },
+            max_sessions: u64::try_from(config.limits.sessions).unwrap_or(u64::MAX),
         });
+        metrics::sessions(&proxy, config.limits.sessions, &mut registry);
         Ok(Self {
             store,
             control,

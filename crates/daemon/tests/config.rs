@@ -22,15 +22,16 @@ fn the_printed_template_is_good_and_holds_the_defaults() {
 #[test]
 fn every_problem_is_told_at_once() {
     check(
-        "cluster: Prod!\nlisten: 3080\nlimits:\n  unauthenticated: 0\n  sesions: 3\nlog: loud\nproxy_protocol:\n  trusted: [10.0.0.0/8, nowhere]\ntelemetry: on\n",
+        "cluster: Prod!\nlisten: 3080\nlimits:\n  unauthenticated: 0\n  sessions: -1\n  sesions: 3\nlog: loud\nproxy_protocol:\n  trusted: [10.0.0.0/8, nowhere]\ntelemetry: on\n",
         expect![[r#"
             line 1: cluster: `Prod!`: must be up to 63 of a-z, 0-9, `.` and `-`, beginning with a letter or digit
             line 2: listen: `3080`: invalid socket address syntax
             line 4: limits.unauthenticated: `0`: must be a whole number from 1 to 1000000
-            line 5: limits.sesions: unknown key; known here: unauthenticated, unauthenticated_per_address
-            line 6: log: must be a map of keys
-            line 8: proxy_protocol.trusted[1]: `nowhere`: invalid IP address syntax
-            line 9: telemetry: unknown key; known here: seal, proxy_protocol, limits, log, data_dir, listen, public_addr, diag_listen, cluster
+            line 5: limits.sessions: `-1`: must be a whole number from 1 to 1000000
+            line 6: limits.sesions: unknown key; known here: unauthenticated, unauthenticated_per_address, sessions
+            line 7: log: must be a map of keys
+            line 9: proxy_protocol.trusted[1]: `nowhere`: invalid IP address syntax
+            line 10: telemetry: unknown key; known here: seal, proxy_protocol, limits, log, data_dir, listen, public_addr, diag_listen, cluster
         "#]],
     );
 }

@@ -76,7 +76,7 @@ pub(crate) async fn serve<D: Door>(house: &Arc<House>, mut door: D) -> Result<()
     }
     let entered = admitted.and_then(|rights| {
         let counted = house.counts.enter(&caller.identity.user, rights.max_connections);
-        counted.map(|counted| (rights, counted)).ok_or_else(Refused::too_many)
+        counted.map(|counted| (rights, counted)).map_err(Refused::too_many)
     });
     let (rights, counted) = match entered {
         Ok(entered) => entered,

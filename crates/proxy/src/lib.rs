@@ -114,6 +114,8 @@ pub struct Parts {
     pub trusted: Vec<Network>,
     /// Limits of connections that have not proven who they are.
     pub slots: SlotLimits,
+    /// Sessions that may be open at once.
+    pub max_sessions: u64,
 }
 
 /// A network of trusted load balancers.
@@ -238,6 +240,7 @@ impl Proxy {
             names,
             trusted,
             slots,
+            max_sessions,
         } = parts;
         let (events, queue) = mpsc::channel(MAX_QUEUED_EVENTS);
         let (lost, audit_lost) = watch::channel(0);
@@ -248,7 +251,7 @@ impl Proxy {
             upstream_pinned: ssh::upstream::config(ssh::upstream::Trust::Keys),
             gate: gate::Gate::new(law),
             slots: listen::Slots::new(slots),
-            counts: live::Counts::default(),
+            counts: live::Counts::new(max_sessions),
             registry: registry::Registry::new(store.clone()),
             closing: CancellationToken::new(),
             open: TaskTracker::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use access::name::{SessionId, UserName};
 use jiff::Timestamp;
@@ -122,9 +122,19 @@ impl Session {
     }
 }
 
-/// How many sessions each user has open in this process.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Counts(Arc<Mutex<BTreeMap<UserName, u32>>>);
+/// How many sessions are open in this process, in all and of each user.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts {
+    /// How many may be, in all.
+    most: u64,
+    open: Arc<Mutex<Open>>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: u64,
+    by_user: BTreeMap<UserName, u32>,
+}
 
 /// One open session of a user; counted until dropped.
 #[derive(Debug)]
@@ -133,35 +143,75 @@ pub(crate) struct Counted {
     counts: Counts,
 }
 
+/// Why one more session is too many.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TooMany {
+    /// The house has as many as it may have.
+    House,
+    /// The user has as many as his roles allow.
+    User,
+}
+
 impl Counts {
-    /// Counts one more session, unless `user` has `most` already.
-    pub(crate) fn enter(&self, user: &UserName, most: Option<u32>) -> Option<Counted> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = counts.get(user).copied().unwrap_or(0);
-        if most.is_some_and(|most| open >= most) {
-            return None;
+    /// At most `most` in all.
+    pub(crate) fn new(most: u64) -> Self {
+        Self { most, open: Arc::default() }
+    }
+
+    /// Counts one more session, unless `user` has `most` already, or the house is full.
+    pub(crate) fn enter(&self, user: &UserName, most: Option<u32>) -> Result<Counted, TooMany> {
+        let mut open = self.open();
+        let own = open.by_user.get(user).copied().unwrap_or(0);
+        if most.is_some_and(|most| own >= most) {
+            return Err(TooMany::User);
         }
-        counts.insert(user.clone(), open.saturating_add(1));
-        Some(Counted { user: user.clone(), counts: self.clone() })
+        if open.total >= self.most {
+            return Err(TooMany::House);
+        }
+        open.total = open.total.saturating_add(1);
+        open.by_user.insert(user.clone(), own.saturating_add(1));
+        Ok(Counted { user: user.clone(), counts: self.clone() })
     }
 
     /// How many sessions are open.
     pub(crate) fn total(&self) -> u64 {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.values().map(|n| u64::from(*n)).sum()
+        self.open().total
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match counts.get(&self.user).copied() {
+        let mut open = self.counts.open();
+        open.total = open.total.saturating_sub(1);
+        match open.by_user.get(&self.user).copied() {
             Some(n) if n > 1 => {
-                counts.insert(self.user.clone(), n.saturating_sub(1));
+                open.by_user.insert(self.user.clone(), n.saturating_sub(1));
             }
             Some(_) | None => {
-                counts.remove(&self.user);
+                open.by_user.remove(&self.user);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_house_fills_up_whoever_comes_and_empties_again() {
+        let counts = Counts::new(2);
+        let (alice, bob) = ("alice".parse().unwrap(), "bob".parse().unwrap());
+        let first = counts.enter(&alice, Some(1)).unwrap();
+        assert_eq!(counts.enter(&alice, Some(1)).unwrap_err(), TooMany::User);
+        let _second = counts.enter(&bob, None).unwrap();
+        assert_eq!(counts.enter(&bob, None).unwrap_err(), TooMany::House);
+        drop(first);
+        assert_eq!(counts.total(), 1);
+        assert!(counts.enter(&alice, Some(1)).is_ok());
     }
 }

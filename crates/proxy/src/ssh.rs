@@ -216,9 +216,11 @@ where
                 wish.approvers.join(", ")
             ));
         }
-        let asked = tokio::time::Instant::now();
+        let asked = self.house.now();
         let reason = guest.ask(Verdict::Ask { words, prompt: REASON_PROMPT }, REASON_WAIT).await?;
-        guest.told = reason.is_empty() && asked.elapsed() >= distance.saturating_add(READING);
+        // A clock that is set back meanwhile makes us say it once more.
+        let took = Duration::try_from(self.house.now().duration_since(asked)).unwrap_or_default();
+        guest.told = reason.is_empty() && took >= distance.saturating_add(READING);
         Ok((!reason.is_empty()).then_some(reason))
     }
 

@@ -145,7 +145,7 @@ impl Policy {
         let names = held.names();
         let subject = Subject { user: Some(&user.name), roles: &names, ..Subject::default() };
         if let Some(lock) = self.lock_on(&subject, now) {
-            return Err(super::decide::locked(lock));
+            return Err(super::locked::locked(lock));
         }
         Ok((user, held))
     }

@@ -14,6 +14,7 @@
 use super::{
     Policy,
     held::{Granted, Held},
+    locked::locked,
     matching::Matter,
     merge,
 };
@@ -22,7 +23,7 @@ use crate::{
     denial::{Denial, DenialCode, NextStep},
     identity::{Identity, Lapsed, User},
     join::{self, SessionKind},
-    lock::{LockTarget, Subject},
+    lock::Subject,
     name::{RequestId, RoleName, SessionId},
     permit::{Permit, Terms},
     role::{
@@ -122,7 +123,7 @@ impl Policy {
         let user = self.open_account(identity)?;
         let held = self.held(user, now);
         let names = held.names();
-        let mut subject = Subject {
+        let subject = Subject {
             user: Some(&user.name),
             roles: &names,
             login: ask.action.login(),
@@ -140,14 +141,7 @@ impl Policy {
             .carried(&held, target, &ask.action)
             .map_err(|why| self.refuse(&held, ask, target, &why))?;
         // A lock on the target is told to those alone who could reach it.
-        let mut names = names.clone();
-        names.extend(carried.roles.iter().map(|role| role.name()));
-        subject.roles = &names;
-        subject.target = Some(&ask.target);
-        self.unlocked(&subject, now)?;
-        for request in &carried.requests {
-            self.unlocked(&Subject { request: Some(*request), ..subject }, now)?;
-        }
+        self.way_unlocked(&subject, &ask.target, &carried, now)?;
         self.demands(identity, ask, carried.roles.iter().copied())?;
         if let Some(kind) = moderated(&ask.action) {
             join::unattended(carried.roles.iter().copied(), kind)?;
@@ -158,10 +152,6 @@ impl Policy {
                 (None, detail) => Denial::no_access(ask, detail),
             })?;
         Ok(permit(identity, ask, carried, terms))
-    }
-
-    fn unlocked(&self, subject: &Subject<'_>, now: Timestamp) -> Result<(), Denial> {
-        self.lock_on(subject, now).map_or(Ok(()), |lock| Err(locked(lock)))
     }
 
     /// What carries an ask: both passes, without locks, factors and devices.
@@ -284,16 +274,6 @@ impl Policy {
         }
         Ok(())
     }
-}
-
-pub(super) fn locked(lock: &crate::lock::Lock) -> Denial {
-    let message =
-        if lock.message.is_empty() { String::new() } else { format!(": {}", lock.message) };
-    let sentence = format!("lock targeting {} is in force{message}", lock.target);
-    // A lock on a login alone leaves the way of a new one.
-    let by_login = LockTarget { login_session: lock.target.login_session, ..LockTarget::default() };
-    let next = (lock.target == by_login).then_some(NextStep::Login);
-    Denial::new(DenialCode::Locked, sentence, format!("lock `{}`", lock.name)).with_next(next)
 }
 
 const fn moderated(action: &Action) -> Option<SessionKind> {

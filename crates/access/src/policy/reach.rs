@@ -66,20 +66,49 @@ impl Policy {
                 .filter(|role| asker.may_ask(role.name(), Manner::Search))
                 .collect(),
         };
-        self.targets().filter_map(|target| self.reach_of(&held, &wanted, target)).collect()
+        self.targets().filter_map(|target| self.reach_of(&held, &wanted, target, now)).collect()
     }
 
-    fn reach_of(&self, held: &Held<'_>, wanted: &Wanted<'_>, target: &Target) -> Option<Reach> {
+    fn reach_of(
+        &self,
+        held: &Held<'_>,
+        wanted: &Wanted<'_>,
+        target: &Target,
+        now: Timestamp,
+    ) -> Option<Reach> {
+        let names = held.names();
         let (mut open, mut requestable) = (Vec::new(), Vec::new());
         for action in ways(held, wanted, target) {
             let login = match &action {
                 Action::Ssh { login } | Action::Desktop { login } => Some(login.clone()),
                 Action::App { .. } | Action::Db { .. } | Action::Kube { .. } => None,
             };
+            let subject = Subject {
+                user: Some(&held.user.name),
+                roles: &names,
+                login: action.login(),
+                ..Subject::default()
+            };
             match self.carried(held, target, &action) {
-                Ok(Carried { requests, until, .. }) => open.push(Open { login, until, requests }),
+                Ok(carried) => {
+                    if self.way_unlocked(&subject, &target.id, &carried, now).is_ok() {
+                        let Carried { requests, until, .. } = carried;
+                        open.push(Open { login, until, requests });
+                    }
+                }
                 Err(_) => {
-                    requestable.extend(self.requestable(held, wanted, target, &action, login))
+                    // What a lock forbids, no request opens: not with the role it would be opened by.
+                    let unlocked = |role: &Role| {
+                        let carried = Carried { roles: vec![role], ..Carried::default() };
+                        self.way_unlocked(&subject, &target.id, &carried, now).is_ok()
+                    };
+                    requestable.extend(self.requestable(
+                        held,
+                        wanted,
+                        target,
+                        (&action, login),
+                        unlocked,
+                    ));
                 }
             }
         }
@@ -94,14 +123,15 @@ impl Policy {
         held: &Held<'_>,
         wanted: &Wanted<'_>,
         target: &Target,
-        action: &Action,
-        login: Option<Login>,
+        (action, login): (&Action, Option<Login>),
+        unlocked: impl Fn(&Role) -> bool,
     ) -> Option<Requestable> {
         let matter = super::matching::Matter { user: held.user, target, action };
         if held.roles().any(|role| matter.denied_by(role)) {
             return None;
         }
-        let opens = |role: &&&Role| matter.allowed_by(role) && !matter.denied_by(role);
+        let opens =
+            |role: &&&Role| matter.allowed_by(role) && !matter.denied_by(role) && unlocked(role);
         let roles: Vec<RoleName> =
             wanted.roles.iter().filter(opens).map(|role| role.name().clone()).collect();
         let step = match roles.first() {
@@ -152,13 +182,22 @@ impl Policy {
             return BTreeSet::new();
         };
         let held = self.held(user, now);
+        let names = held.names();
         let all =
             held.roles().chain(held.scoped.iter().flat_map(|scoped| scoped.roles.iter().copied()));
         let written = Extent::new(user, all, target).written_logins();
         written
             .into_iter()
             .filter(|login| {
-                self.carried(&held, target, &Action::Ssh { login: login.clone() }).is_ok()
+                let subject = Subject {
+                    user: Some(&user.name),
+                    roles: &names,
+                    login: Some(login.as_str()),
+                    ..Subject::default()
+                };
+                self.carried(&held, target, &Action::Ssh { login: (*login).clone() }).is_ok_and(
+                    |carried| self.way_unlocked(&subject, &target.id, &carried, now).is_ok(),
+                )
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 use super::world::World;
 use access::lock::LockTarget;
+use access::target::TargetKind;
 use expect_test::expect;
 
 fn seen(world: &World, user: &str) -> String {
@@ -82,4 +83,112 @@ fn whoever_is_locked_sees_nothing() {
     world.lock("l", target, None);
     assert!(world.policy.reach(&"dave".parse().unwrap(), world.now).is_empty());
     assert!(!world.policy.reach(&"alice".parse().unwrap(), world.now).is_empty());
+}
+
+/// What `dave` (who holds all), `alice` (who may ask for `dba`) and `bob` (who was granted it) see with this lock.
+fn with(target: LockTarget) -> String {
+    let mut world = World::new();
+    world.grant(1, "bob", &["dba"], &[], 1);
+    world.lock("l", target, None);
+    ["alice", "bob", "dave"].map(|user| format!("{user}:\n{}", seen(&world, user))).concat()
+}
+
+#[test]
+fn what_a_lock_forbids_is_neither_open_nor_to_be_asked_for() {
+    let node = LockTarget { node: Some("db-box".parse().unwrap()), ..LockTarget::default() };
+    expect![[r#"
+        alice:
+        db/orders  (*: tsh request new --roles=dba --reason="...")
+        node/lab  alice  dev
+        node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="...")
+        bob:
+        db/orders  * until 2026-03-02T13:00:00Z
+        node/lab  bob  dev
+        dave:
+        db/orders  *
+        node/lab  admin  root
+        node/web-1  admin  root
+    "#]]
+    .assert_eq(&with(node));
+    let login = LockTarget { login: Some("root".parse().unwrap()), ..LockTarget::default() };
+    expect![[r#"
+        alice:
+        db/orders  (*: tsh request new --roles=dba --reason="...")
+        node/lab  alice  dev
+        bob:
+        db/orders  * until 2026-03-02T13:00:00Z
+        node/lab  bob  dev
+        dave:
+        db/orders  *
+        node/db-box  admin
+        node/lab  admin
+        node/web-1  admin
+    "#]]
+    .assert_eq(&with(login));
+    let role = LockTarget { role: Some("dba".parse().unwrap()), ..LockTarget::default() };
+    expect![[r#"
+        alice:
+        node/db-box  (root: tsh request new --resource=/main/node/db-box --login=root --reason="...")
+        node/lab  alice  dev
+        node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="...")
+        bob:
+        dave:
+        db/orders  *
+        node/db-box  admin  root
+        node/lab  admin  root
+        node/web-1  admin  root
+    "#]].assert_eq(&with(role));
+    let both = LockTarget {
+        user: Some("dave".parse().unwrap()),
+        node: Some("lab".parse().unwrap()),
+        ..LockTarget::default()
+    };
+    expect![[r#"
+        alice:
+        db/orders  (*: tsh request new --roles=dba --reason="...")
+        node/db-box  (root: tsh request new --roles=dba --reason="...")
+        node/lab  alice  dev
+        node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="...")
+        bob:
+        db/orders  * until 2026-03-02T13:00:00Z
+        node/lab  bob  dev
+        dave:
+        db/orders  *
+        node/db-box  admin  root
+        node/web-1  admin  root
+    "#]]
+    .assert_eq(&with(both));
+}
+
+#[test]
+fn what_is_shown_under_locks_is_what_is_decided() {
+    let locks = [
+        LockTarget { node: Some("lab".parse().unwrap()), ..LockTarget::default() },
+        LockTarget { login: Some("root".parse().unwrap()), ..LockTarget::default() },
+        LockTarget { role: Some("admin".parse().unwrap()), ..LockTarget::default() },
+    ];
+    for target in locks {
+        let mut world = World::new();
+        world.grant(1, "alice", &["dba"], &[], 1);
+        world.lock("l", target.clone(), None);
+        for user in ["alice", "dave"] {
+            let name = user.parse().unwrap();
+            let shown = world.policy.reach(&name, world.now);
+            for at in world.policy.targets().filter(|target| target.id.kind == TargetKind::Node) {
+                let open: Vec<_> = shown
+                    .iter()
+                    .filter(|reach| reach.target == at.id)
+                    .flat_map(|reach| &reach.open)
+                    .filter_map(|open| open.login.clone())
+                    .collect();
+                for login in ["root", "alice", "dev", "admin"] {
+                    let may = world.ssh(user, &format!("{login}@{}", at.id.name)).is_ok();
+                    let is_open = open.iter().any(|open| open.as_str() == login);
+                    assert_eq!(is_open, may, "{target}: {user} as {login}@{}", at.id.name);
+                }
+                let logins = world.policy.logins(&name, &at.id, world.now);
+                assert_eq!(logins.into_iter().collect::<Vec<_>>(), open, "{target}: {user}");
+            }
+        }
+    }
 }

@@ -63,6 +63,10 @@ fn ten_thousand_strangers_leave_people_alone() {
         assert_eq!(back, text);
     };
     echo(b"before");
+    let metrics = format!("http://{}/metrics", house.diag);
+    let shown = run(std::process::Command::new("curl").args(["-sS", &metrics]), "").ok().out;
+    assert!(shown.contains("\ncountersign_sessions 1\n"), "{shown}");
+    assert!(shown.contains("\ncountersign_sessions_max 10000\n"), "{shown}");
 
     let mut crowd = Vec::with_capacity(CROWD);
     for n in 0..CROWD {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::{Caller, Refused, Rights, Wish};
 use crate::error::Error;
+use crate::live::TooMany;
 use crate::record::Keep;
 
 /// Where the policy is read: the store's snapshot.
@@ -156,12 +157,18 @@ impl Refused {
         )
     }
 
-    /// The user has as many sessions open as his roles allow.
-    pub(crate) fn too_many() -> Self {
-        Self::answered(
-            "too_many_sessions",
-            vec!["You have too many sessions open. Close one first.".into()],
-        )
+    /// One session more than the user, or the house, may have.
+    pub(crate) fn too_many(whose: TooMany) -> Self {
+        let (code, line) = match whose {
+            TooMany::House => (
+                "house_full",
+                "This gateway has as many sessions open as it may have. Try again later.",
+            ),
+            TooMany::User => {
+                ("too_many_sessions", "You have too many sessions open. Close one first.")
+            }
+        };
+        Self::answered(code, vec![line.into()])
     }
 
     /// The house cannot let anyone in now.

@@ -165,8 +165,8 @@ async fn an_empty_reason_leaves_with_the_status_of_a_denial() {
     let mut ssh = in_a_terminal(&alice, "db-box true").await;
     let mut shown = String::new();
     until(&mut ssh, &mut shown, "Reason (empty to leave): ").await;
-    // A person reads before he answers.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    // A person reads before he answers, by the house's clock.
+    stand.clock.advance(SignedDuration::from_mins(2));
     ssh.stdin.as_mut().unwrap().write_all(b"\n").await.unwrap();
     until(&mut ssh, &mut shown, "status=77").await;
     assert_eq!(shown.matches("Access denied").count(), 1, "said once: {shown}");

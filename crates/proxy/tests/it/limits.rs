@@ -46,6 +46,31 @@ async fn one_connection_more_than_allowed_is_refused_until_one_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_house_lets_nobody_in_until_someone_has_left() {
+    let stand = Stand::open_with(Setup { sessions: Some(1), ..Setup::default() }).await;
+    let dave = stand.client("dave", &["dba"]).await;
+    let carol = stand.client("carol", &["dba"]).await;
+    let mut first = staying(&dave, &[]).await;
+    assert_eq!(stand.proxy.sessions(), 1);
+    let out = carol.ssh(&["db-box", "true"]).await;
+    let line = "This gateway has as many sessions open as it may have. Try again later.";
+    assert_eq!(text(&out.stderr), format!("Access denied\n{line}\n"));
+    assert_eq!(out.status.code(), Some(77));
+    let refused = stand.events("session.refused").await;
+    assert_eq!(
+        (&refused[0]["user"], &refused[0]["body"]["code"]),
+        (&json!("carol"), &json!("house_full"))
+    );
+    drop(first.stdin.take());
+    assert!(first.wait().await.unwrap().success());
+    // The count goes down right after the end is written.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !carol.ssh(&["db-box", "true"]).await.status.success() {
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_program_more_than_allowed_on_a_connection_is_refused() {
     let stand = Stand::open().await;
     stand.put_role("dba", json!({"max_sessions": 1})).await;

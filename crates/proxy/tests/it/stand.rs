@@ -117,6 +117,8 @@ impl HttpHandler for Greeter {
 #[derive(Default)]
 pub(crate) struct Setup {
     pub(crate) slots: SlotLimits,
+    /// Sessions that may be open at once; all that come, if it says nothing.
+    pub(crate) sessions: Option<u64>,
     /// Balancers that may say where a connection came from.
     pub(crate) trusted: Vec<proxy::Network>,
     /// Bytes of disk that recordings must leave free.
@@ -164,6 +166,7 @@ impl Stand {
             names: vec!["127.0.0.1".into(), "[127.0.0.1]".into()],
             trusted: setup.trusted,
             slots: setup.slots,
+            max_sessions: setup.sessions.unwrap_or(u64::MAX),
         });
         let listener = proxy::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = listener.local_addr().unwrap();
