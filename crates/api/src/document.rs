@@ -46,6 +46,8 @@ pub struct Metadata {
 pub enum Kind {
     /// A rule that reviews requests by itself.
     AccessMonitoringRule,
+    /// A database.
+    Db,
     /// Something that is locked out.
     Lock,
     /// An SSH host.
@@ -60,13 +62,21 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::AccessMonitoringRule, Self::Lock, Self::Node, Self::Role, Self::Token, Self::User];
+    pub const ALL: [Self; 7] = [
+        Self::AccessMonitoringRule,
+        Self::Db,
+        Self::Lock,
+        Self::Node,
+        Self::Role,
+        Self::Token,
+        Self::User,
+    ];
 
     /// The word after `kind:`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessMonitoringRule => "access_monitoring_rule",
+            Self::Db => "db",
             Self::Lock => "lock",
             Self::Node => "node",
             Self::Role => "role",
@@ -79,6 +89,7 @@ impl Kind {
     pub fn path(self) -> &'static str {
         match self {
             Self::AccessMonitoringRule => "/v1/rules",
+            Self::Db => "/v1/databases",
             Self::Lock => "/v1/locks",
             Self::Node => "/v1/nodes",
             Self::Role => "/v1/roles",
@@ -94,8 +105,10 @@ impl std::str::FromStr for Kind {
     /// Reads a kind as people type it: `role`, `roles`, `rule`.
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
         let singular = text.strip_suffix('s').unwrap_or(text);
-        if singular == "rule" {
-            return Ok(Self::AccessMonitoringRule);
+        match singular {
+            "database" => return Ok(Self::Db),
+            "rule" => return Ok(Self::AccessMonitoringRule),
+            _ => {}
         }
         Self::ALL.into_iter().find(|kind| kind.as_str() == singular).ok_or(UnknownKind)
     }
@@ -103,7 +116,7 @@ impl std::str::FromStr for Kind {
 
 /// Why a text is not a kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("expected one of role, user, node, lock, token, access_monitoring_rule")]
+#[error("expected one of role, user, node, db, lock, token, access_monitoring_rule")]
 pub struct UnknownKind;
 
 /// One document of a text: its kind and name are known, its spec is as it was written.

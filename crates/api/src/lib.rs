@@ -11,6 +11,7 @@ pub mod audit;
 pub mod authority;
 pub mod bundle;
 pub mod cast;
+pub mod database;
 pub mod document;
 pub mod endpoints;
 pub mod event;

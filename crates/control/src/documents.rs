@@ -11,6 +11,7 @@
 //! ```
 
 mod batch;
+mod databases;
 mod find;
 mod locks;
 mod nodes;
@@ -44,7 +45,7 @@ use store::kv::Commit;
 pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = mount::<RoleDocument>(routes);
     let routes = mount::<LockDocument>(routes);
-    batch::routes(rules::routes(nodes::routes(routes)))
+    batch::routes(rules::routes(databases::routes(nodes::routes(routes))))
 }
 
 /// The endpoints that every kind has.

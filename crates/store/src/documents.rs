@@ -40,6 +40,7 @@ pub enum DocumentError {
 pub fn prefix(kind: Kind) -> &'static str {
     match kind {
         Kind::AccessMonitoringRule => crate::stored::RULE,
+        Kind::Db => crate::stored::DB,
         Kind::Lock => crate::stored::LOCK,
         Kind::Node => crate::stored::NODE,
         Kind::Role => crate::stored::ROLE,

@@ -23,9 +23,17 @@ use crate::requests;
 use crate::stored::{self, Part, Unreadable};
 
 /// The documents the policy is made of. Requests come by the index of the open ones.
-const DOCUMENTS: [&str; 5] = [stored::ROLE, stored::USER, stored::NODE, stored::LOCK, stored::RULE];
-const WATCHED: [&str; 6] =
-    [stored::ROLE, stored::USER, stored::NODE, stored::LOCK, stored::RULE, stored::REQUEST];
+const DOCUMENTS: [&str; 6] =
+    [stored::ROLE, stored::USER, stored::NODE, stored::DB, stored::LOCK, stored::RULE];
+const WATCHED: [&str; 7] = [
+    stored::ROLE,
+    stored::USER,
+    stored::NODE,
+    stored::DB,
+    stored::LOCK,
+    stored::RULE,
+    stored::REQUEST,
+];
 /// How often requests that are over leave the snapshot, and an unreadable policy is read again. What is over grants
 /// nothing from the moment it ends, whenever this is.
 const TICK: Duration = Duration::from_secs(1);

@@ -9,7 +9,8 @@ use access::policy::Policy;
 use access::request::{Event, Request};
 use access::role::Role;
 use access::rule::Rule;
-use access::target::{Target, TargetId};
+use access::target::{Target, TargetId, TargetKind};
+use api::database::DatabaseDocument;
 use api::event::RequestEvent;
 use api::lock::LockDocument;
 use api::node::NodeDocument;
@@ -24,6 +25,7 @@ use serde::de::DeserializeOwned;
 pub(crate) const ROLE: &str = "/role/";
 pub(crate) const USER: &str = "/user/";
 pub(crate) const NODE: &str = "/node/";
+pub(crate) const DB: &str = "/db/";
 pub(crate) const LOCK: &str = "/lock/";
 pub(crate) const RULE: &str = "/rule/";
 pub(crate) const REQUEST: &str = "/request/";
@@ -74,6 +76,13 @@ impl Part {
             read(match value {
                 Some(value) => node(value).map(Self::Target),
                 None => parsed(name).map(|name| Self::NoTarget(TargetId::node(name))),
+            })
+        } else if let Some(name) = key.strip_prefix(DB) {
+            read(match value {
+                Some(value) => database(value).map(Self::Target),
+                None => {
+                    parsed(name).map(|name| Self::NoTarget(TargetId { kind: TargetKind::Db, name }))
+                }
             })
         } else if let Some(name) = key.strip_prefix(LOCK) {
             read(match value {
@@ -134,6 +143,10 @@ fn user(value: &[u8]) -> Result<User, String> {
 
 fn node(value: &[u8]) -> Result<Target, String> {
     Target::try_from(&shape::<NodeDocument>(value)?).map_err(problems)
+}
+
+fn database(value: &[u8]) -> Result<Target, String> {
+    Target::try_from(&shape::<DatabaseDocument>(value)?).map_err(problems)
 }
 
 fn lock(value: &[u8]) -> Result<Lock, String> {

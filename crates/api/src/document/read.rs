@@ -166,6 +166,7 @@ fn one(part: &Part<'_>) -> Result<Document, Vec<FieldProblem>> {
     let (kind, name) = part.head()?;
     let value: serde_json::Value = part.typed()?;
     match kind {
+        Kind::Db => drop(part.typed::<crate::database::DatabaseDocument>()?),
         Kind::Lock => drop(part.typed::<crate::lock::LockDocument>()?),
         Kind::Node => drop(part.typed::<crate::node::NodeDocument>()?),
         Kind::Token => drop(part.typed::<crate::token::TokenDocument>()?),

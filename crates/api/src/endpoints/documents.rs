@@ -1,6 +1,7 @@
 //! Documents that administrators write: roles, nodes, locks, rules; and many of any kind at once.
 
 use super::{Auth, Endpoint, Parameter, Verb};
+use crate::database::{DatabaseDocument, DatabaseTrust};
 use crate::document::{Written, WrittenAll};
 use crate::lock::LockDocument;
 use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
@@ -89,6 +90,53 @@ pub const NODE_HOST_CERTIFICATE: Endpoint = Endpoint::post(
 )
 .takes::<HostKey>()
 .answers::<HostCertificate>();
+
+/// Lists databases.
+pub const DATABASE_LIST: Endpoint =
+    Endpoint::get("/v1/databases", "listDatabases", "List databases", Auth::Rule("db", Verb::List))
+        .query(super::PAGE)
+        .pages::<DatabaseDocument>();
+/// Creates a database.
+pub const DATABASE_CREATE: Endpoint = Endpoint::post(
+    "/v1/databases",
+    "createDatabase",
+    "Create a database",
+    Auth::Rule("db", Verb::Create),
+)
+.takes_document::<DatabaseDocument>()
+.answers::<Written>();
+/// Reads a database, without its secrets.
+pub const DATABASE_SHOW: Endpoint = Endpoint::get(
+    "/v1/databases/{name}",
+    "showDatabase",
+    "Read a database, without its secrets",
+    Auth::Rule("db", Verb::Read),
+)
+.answers::<DatabaseDocument>();
+/// Writes a database.
+pub const DATABASE_PUT: Endpoint = Endpoint::put(
+    "/v1/databases/{name}",
+    "putDatabase",
+    "Create or replace a database",
+    Auth::Rule("db", Verb::Update),
+)
+.takes_document::<DatabaseDocument>()
+.answers::<Written>();
+/// Removes a database.
+pub const DATABASE_DELETE: Endpoint = Endpoint::delete(
+    "/v1/databases/{name}",
+    "deleteDatabase",
+    "Remove a database and its secrets",
+    Auth::Rule("db", Verb::Delete),
+);
+/// What a database server needs to trust us.
+pub const DATABASE_TRUST: Endpoint = Endpoint::get(
+    "/v1/databases/{name}/trust",
+    "showDatabaseTrust",
+    "Print what a database server needs to trust us",
+    Auth::Rule("db", Verb::Read),
+)
+.answers::<DatabaseTrust>();
 
 /// Lists locks.
 pub const LOCK_LIST: Endpoint =
@@ -202,6 +250,12 @@ pub const ALL: &[Endpoint] = &[
     NODE_DELETE,
     NODE_TRUST,
     NODE_HOST_CERTIFICATE,
+    DATABASE_LIST,
+    DATABASE_CREATE,
+    DATABASE_SHOW,
+    DATABASE_PUT,
+    DATABASE_DELETE,
+    DATABASE_TRUST,
     LOCK_LIST,
     LOCK_CREATE,
     LOCK_SHOW,

@@ -121,7 +121,7 @@ impl Kept for NodeDocument {
 }
 
 /// `host:port`, where an IPv6 address stands in brackets (RFC 3986 §3.2.2).
-fn check_addr(addr: &str) -> Result<(), &'static str> {
+pub(super) fn check_addr(addr: &str) -> Result<(), &'static str> {
     let (host, port) = addr.rsplit_once(':').ok_or("expected `host:port`")?;
     if port.parse::<u16>().ok().filter(|port| *port > 0).is_none() {
         return Err("the port must be a number from 1 to 65535");

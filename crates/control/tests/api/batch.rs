@@ -10,6 +10,9 @@ fn good(kind: Kind) -> &'static str {
         Kind::AccessMonitoringRule => {
             "kind: access_monitoring_rule\nversion: v1\nmetadata: {name: many}\nspec:\n  subjects: [access_request]\n  condition: access_request.spec.roles.contains(\"dba\")\n  desired_state: reviewed\n  automatic_review: {integration: builtin, decision: DENIED}\n"
         }
+        Kind::Db => {
+            "kind: db\nversion: v1\nmetadata: {name: many}\nspec:\n  protocol: postgres\n  uri: many:5432\n  auth: {method: password, passwords: {app: hunter2-hunter2}}\n"
+        }
         Kind::Lock => {
             "kind: lock\nversion: v1\nmetadata: {name: many}\nspec: {target: {user: mallory}}\n"
         }
@@ -28,8 +31,15 @@ fn good(kind: Kind) -> &'static str {
 
 /// All of them, in an order in which each comes before what it needs.
 fn everything() -> String {
-    let kinds =
-        [Kind::Token, Kind::User, Kind::Role, Kind::Node, Kind::Lock, Kind::AccessMonitoringRule];
+    let kinds = [
+        Kind::Token,
+        Kind::User,
+        Kind::Role,
+        Kind::Node,
+        Kind::Db,
+        Kind::Lock,
+        Kind::AccessMonitoringRule,
+    ];
     assert_eq!(kinds.len(), Kind::ALL.len());
     kinds.map(good).join("---\n")
 }

@@ -12,6 +12,7 @@ mod authorities;
 mod batch;
 mod contract;
 mod coverage;
+mod databases;
 mod documents;
 mod followed;
 mod house;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
 use api::document::{Kind, MAX_TEXT, WrittenAll, parts};
-use api::endpoints::documents::{LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST, WRITE_ALL};
+use api::endpoints::documents::{
+    DATABASE_LIST, LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST, WRITE_ALL,
+};
 use api::endpoints::users::{TOKEN_LIST, USER_LIST};
 use api::endpoints::{Endpoint, Method};
 use api::problem::FieldProblem;
@@ -298,6 +300,7 @@ fn fetch(api: &Api, kind: Kind, name: &str) -> Result<Value, Error> {
 fn listing(kind: Kind) -> &'static Endpoint {
     match kind {
         Kind::AccessMonitoringRule => &RULE_LIST,
+        Kind::Db => &DATABASE_LIST,
         Kind::Lock => &LOCK_LIST,
         Kind::Node => &NODE_LIST,
         Kind::Role => &ROLE_LIST,
