@@ -114,6 +114,11 @@ pub enum BundleProblem {
         "`recordings[{0}]`: the files of session `{1}` do not hash to the digest that was sealed"
     )]
     Seal(usize, String),
+    /// What was retired is not what was sealed.
+    #[error(
+        "the recording of session `{0}` was retired with another digest than it was sealed with"
+    )]
+    Retired(String),
     /// A sealed recording is missing in the list.
     #[error("the recording of session `{0}` was sealed but is not listed")]
     RecordingMissing(String),
@@ -228,12 +233,26 @@ fn recordings(bundle: &Bundle, events: &[AuditEvent]) -> Vec<BundleProblem> {
             problems.push(BundleProblem::Seal(i, recording.session.clone()));
         }
     }
-    for (seq, (session, _)) in sealed {
-        if !bundle.recordings.iter().any(|recording| recording.seq == seq) {
-            problems.push(BundleProblem::RecordingMissing(session.to_owned()));
+    for (seq, (session, _)) in &sealed {
+        if !bundle.recordings.iter().any(|recording| recording.seq == *seq) {
+            problems.push(BundleProblem::RecordingMissing((*session).to_owned()));
+        }
+    }
+    for (session, digest) in events.iter().filter_map(retired_digest) {
+        let mut seals = sealed.values().filter(|(of, _)| *of == session).peekable();
+        if seals.peek().is_some() && !seals.any(|(_, sealed)| *sealed == digest) {
+            problems.push(BundleProblem::Retired(session.to_owned()));
         }
     }
     problems
+}
+
+impl Verified {
+    /// Whether the recording of `session` with this digest was retired: its files are rightly gone.
+    #[must_use]
+    pub fn is_retired(&self, session: &str, digest: &str) -> bool {
+        self.events.iter().any(|event| retired_digest(event) == Some((session, digest)))
+    }
 }
 
 fn hashes(path: &[String]) -> Option<Vec<Hash>> {

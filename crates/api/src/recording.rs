@@ -40,6 +40,10 @@ pub struct RecordingView {
     pub ended: Option<Timestamp>,
     /// Whether it runs, was sealed, or was found open after a crash.
     pub state: RecordingState,
+    /// When its files were removed, because it was older than recordings are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub retired: Option<Timestamp>,
     /// How the session ended, as a stable code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
@@ -60,6 +64,8 @@ pub enum RecordingState {
     Broken,
     /// The session runs.
     Live,
+    /// It grew older than recordings are kept: its files are gone, its digest stands in the audit log.
+    Retired,
     /// The daemon stopped while the session ran; what had been written was sealed at the next start.
     Recovered,
     /// Complete.
@@ -73,6 +79,7 @@ impl RecordingState {
         match self {
             Self::Broken => "broken",
             Self::Live => "live",
+            Self::Retired => "retired",
             Self::Recovered => "recovered",
             Self::Sealed => "sealed",
         }

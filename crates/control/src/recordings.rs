@@ -105,6 +105,20 @@ async fn seen(control: &Control, caller: &Caller, session: &str) -> Result<Recor
     }
 }
 
+/// As [`seen`], where its files are wanted: what was retired has none.
+async fn kept(control: &Control, caller: &Caller, session: &str) -> Result<RecordingView, Failure> {
+    let view = seen(control, caller, session).await?;
+    let Some(retired) = view.retired else { return Ok(view) };
+    let when = retired.strftime("%Y-%m-%d %H:%M UTC");
+    let digest = view.digest.unwrap_or_default();
+    let told = format!(
+        "the recording of session `{session}` was retired on {when}, for it was older than recordings are kept; its SHA-256 was {digest}"
+    );
+    Err(Problem::new(410, "recording.retired", told)
+        .hint(format!("its events are kept: tctl audit ls --session {session}"))
+        .into())
+}
+
 async fn show(
     State(control): State<Control>,
     caller: Caller,
@@ -121,7 +135,7 @@ async fn open(
     (from_ms, following): (u64, Following),
     how: &str,
 ) -> Result<Playback, Failure> {
-    let view = seen(control, caller, session).await?;
+    let view = kept(control, caller, session).await?;
     let playback =
         control.shelf().play(session, control.recording_key(), from_ms, following).await?;
     looked(control, caller, view, how).await?;
@@ -196,7 +210,7 @@ async fn check(
     caller: Caller,
     Path(session): Path<String>,
 ) -> Answer<RecordingCheck> {
-    let view = seen(&control, &caller, &session).await?;
+    let view = kept(&control, &caller, &session).await?;
     let asked = AuditQuery {
         codes: vec![code::RECORDING_SEALED.to_owned()],
         session: Some(view.session),
@@ -215,7 +229,7 @@ async fn files(
     caller: Caller,
     Path(session): Path<String>,
 ) -> Result<Response, Failure> {
-    let view = seen(&control, &caller, &session).await?;
+    let view = kept(&control, &caller, &session).await?;
     let files = control.shelf().files(&session).await?;
     looked(&control, &caller, view, "files").await?;
     Ok(stream(TAR, files))

@@ -7,6 +7,7 @@ mod tree;
 pub use tree::Problem;
 
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub struct Config {
     pub proxy_protocol_from: Vec<IpNet>,
     /// Bounds on what strangers may take.
     pub limits: Limits,
+    /// How long a recording is kept after its session ended; for ever without.
+    pub keep_recordings: Option<SignedDuration>,
     /// Log output.
     pub log: Log,
 }
@@ -134,6 +137,7 @@ impl Config {
         let mut seal = file.map("seal");
         let mut proxy_protocol = file.map("proxy_protocol");
         let mut limits = file.map("limits");
+        let mut recording = file.map("recording");
         let mut log = file.map("log");
 
         let data_dir = overrides.data_dir.clone().or_else(|| file.value("data_dir"));
@@ -167,6 +171,7 @@ impl Config {
                     .map_or(1024, |count| count.0),
                 sessions: limits.value::<Count>("sessions").map_or(10_000, |count| count.0),
             },
+            keep_recordings: recording.value::<Kept>("retention").and_then(|kept| kept.0),
             log: Log {
                 level: overrides.level.or_else(|| log.value("level")).unwrap_or(Level::Info),
                 format: overrides.format.or_else(|| log.value("format")).unwrap_or(LogFormat::Text),
@@ -174,7 +179,7 @@ impl Config {
         };
 
         let mut problems = file.finish();
-        for section in [seal, proxy_protocol, limits, log] {
+        for section in [seal, proxy_protocol, limits, recording, log] {
             problems.extend(section.finish());
         }
         problems.sort_by_key(|problem| problem.line);
@@ -285,6 +290,25 @@ impl FromStr for Count {
         match text.parse() {
             Ok(count) if (1..=1_000_000).contains(&count) => Ok(Self(count)),
             Ok(_) | Err(_) => Err("must be a whole number from 1 to 1000000"),
+        }
+    }
+}
+
+/// How long something is kept: a duration, or for ever.
+struct Kept(Option<SignedDuration>);
+
+impl FromStr for Kept {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What is shorter is a slip of the pen: `90m` for ninety days would remove yesterday's.
+        const LEAST: SignedDuration = SignedDuration::from_hours(24);
+        match text.parse::<api::span::Span>() {
+            _ if text == "forever" => Ok(Self(None)),
+            Ok(span) if span.0 >= LEAST => Ok(Self(Some(span.0))),
+            Ok(_) | Err(_) => {
+                Err("must be `forever`, or a duration of at least a day such as `90d`")
+            }
         }
     }
 }

@@ -9,6 +9,7 @@
 use crate::ask::Desk;
 use crate::config::Config;
 use crate::metrics::{self, Calls};
+use crate::retention::Retention;
 use crate::{admin, diag, http, keys, tls};
 use access::name::ClusterName;
 use anyhow::Context as _;
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
+use store::recording::Shelf;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -86,6 +88,12 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
         tasks.spawn(diagnose(listener, diag::router(diagnostics), stop.clone()));
     }
     tasks.spawn(admin::serve(admin, house.control.router(), stop.clone()));
+    let retention = Retention {
+        store: house.store.clone(),
+        shelf: house.shelf.clone(),
+        keep: config.keep_recordings,
+    };
+    tasks.spawn(retention.run(Arc::clone(&clock), stop.clone()));
     tasks.spawn(house.clone().keep_fresh(clock, stop.clone()));
     house.greet(&config)?;
 
@@ -109,6 +117,7 @@ struct House {
     certificate: Arc<tls::Certificate>,
     authorities: Arc<ca::Authorities>,
     archive: proxy::record::Archive,
+    shelf: Shelf,
     registry: Arc<Registry>,
 }
 
@@ -144,7 +153,7 @@ impl House {
             clock: Arc::clone(clock),
             cluster: config.cluster.clone(),
             public_addr: config.public_addr.to_string(),
-            shelf,
+            shelf: shelf.clone(),
             recording_key,
             limits: control::http::Limits::default(),
             meter: Arc::new(calls),
@@ -182,6 +191,7 @@ impl House {
             certificate,
             authorities,
             archive,
+            shelf,
             registry: Arc::new(registry),
         })
     }

@@ -14,4 +14,5 @@ mod keys;
 mod logging;
 mod metrics;
 mod restore;
+mod retention;
 mod tls;

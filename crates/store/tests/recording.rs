@@ -142,25 +142,6 @@ async fn a_lost_catalogue_is_made_anew_from_the_folders() {
     assert_eq!(shelf.list(Default::default()).await.unwrap().items.len(), 3);
 }
 
-#[tokio::test]
-async fn only_retention_removes_and_never_what_runs() {
-    let room = Room::new();
-    let shelf = room.shelf();
-    for n in 1..3 {
-        let (sealed, _) =
-            shelf.create(&meta(n)).unwrap().seal(Outcome::Finished, meta(n).started, false);
-        shelf.settle(&sealed).unwrap();
-    }
-    let _running = shelf.create(&Meta { started: started(), ..meta(9) }).unwrap();
-    let retired = shelf.retire(meta(2).started).await.unwrap();
-    assert_eq!(
-        retired.iter().map(|view| view.session.clone()).collect::<Vec<_>>(),
-        [meta(1).session]
-    );
-    assert!(shelf.play(&meta(1).session, &room.key, 0, Following::No).await.is_err());
-    assert_eq!(shelf.list(Default::default()).await.unwrap().items.len(), 2);
-}
-
 #[test]
 fn a_nearly_full_disk_takes_no_new_recording() {
     let room = Room::new();

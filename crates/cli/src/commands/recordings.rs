@@ -36,6 +36,9 @@ pub enum Command {
 
 /// List recordings, newest first
 ///
+/// A session that still runs is LIVE: follow it with `tsh play --follow`. Of a retired recording only the digest is
+/// left (--format=json shows it), in the audit log too.
+///
 ///     tsh recordings ls --user alice --since 2026-11-07
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -147,11 +150,14 @@ fn ls(cx: &mut Context, args: LsArgs) -> Result<Exit, Error> {
         for one in &recordings {
             let length = one.ended.unwrap_or(now).duration_since(one.started);
             let target = format!("{}@{}", one.login, one.target);
-            let state = match one.state {
-                RecordingState::Sealed => one.outcome.as_deref().unwrap_or("sealed"),
-                RecordingState::Broken | RecordingState::Live | RecordingState::Recovered => {
-                    one.state.as_str()
-                }
+            let state = match (one.state, one.retired) {
+                (RecordingState::Sealed, _) => one.outcome.clone().unwrap_or("sealed".to_owned()),
+                (RecordingState::Live, _) => "LIVE".to_owned(),
+                (RecordingState::Retired, Some(at)) => format!("retired on {}", when::long(at)),
+                (
+                    RecordingState::Broken | RecordingState::Recovered | RecordingState::Retired,
+                    _,
+                ) => one.state.as_str().to_owned(),
             };
             shown.row([
                 &one.session,
@@ -160,7 +166,7 @@ fn ls(cx: &mut Context, args: LsArgs) -> Result<Exit, Error> {
                 &when::short(one.started),
                 &when::length(length),
                 &when::size(one.bytes),
-                state,
+                &state,
             ]);
         }
         shown.write(out)

@@ -175,3 +175,35 @@ async fn a_session_opened_by_several_grants_is_found_by_each() {
         assert_eq!(codes, ["session.started", "session.ended", "recording.sealed"], "{request}");
     }
 }
+
+#[tokio::test]
+async fn what_was_retired_is_told_and_verifies_and_what_only_vanished_does_not() {
+    let house = recorded().await;
+    let digest = exported(&house).await.recordings[0].digest.clone();
+    house.later(60);
+    let now = house.control.now();
+    let (done, _) =
+        store::recording::retire(&house.store, &house.shelf, now, (None, now)).await.unwrap();
+    assert_eq!(done.retired, 1);
+    assert!(!folder(&house).exists());
+    let answer = house.get(ADMIN, "/v1/audit/verify").await.body;
+    let number = |name: &str| answer[name].as_u64();
+    assert_eq!(
+        [number("found"), number("recordings"), number("retired")],
+        [Some(0), Some(0), Some(1)],
+        "{answer}"
+    );
+    let bundle = exported(&house).await;
+    assert!(bundle::verify(&bundle, None).unwrap().is_retired(SESSION, &digest));
+    for what in ["cast", "text", "check", "files", "matches?text=x"] {
+        let answer = house.get(ADMIN, &format!("/v1/recordings/{SESSION}/{what}")).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (410, "recording.retired"));
+        let told = answer.body["detail"].as_str().unwrap();
+        assert!(told.contains("was retired on 20") && told.contains(&digest), "{told}");
+    }
+    // Who may not see it is not told that it was ever there.
+    let other = house.get(house.user("mallory"), &format!("/v1/recordings/{SESSION}/cast")).await;
+    assert_eq!(other.status, 404);
+    let listed = house.get(ADMIN, "/v1/recordings").await.body;
+    assert_eq!(listed["items"][0]["state"], "retired", "{listed}");
+}

@@ -59,7 +59,7 @@ impl Catalogue {
                 view.started.as_microsecond(),
                 view.user,
                 view.target,
-                view.state == RecordingState::Live,
+                stage(view.state),
                 json
             ])?;
         for request in &view.requests {
@@ -102,16 +102,32 @@ impl Catalogue {
             .collect()
     }
 
-    /// Recordings begun before `before` that no longer run, oldest first, at most `most`.
+    /// Recordings that ended before `before` and were not retired, oldest first, at most `most`, beyond `after`.
     pub(super) fn older_than(
         &self,
         before: Timestamp,
+        after: Option<&RecordingView>,
         most: usize,
     ) -> rusqlite::Result<Vec<RecordingView>> {
-        self.connection()
-            .prepare_cached("SELECT view FROM recording WHERE started < ?1 AND live = 0 ORDER BY started LIMIT ?2")?
-            .query_map(params![before.as_microsecond(), limit(most)], |row| parsed(&row.get::<_, String>(0)?))?
-            .collect()
+        let (started, session) = after
+            .map_or((i64::MIN, ""), |one| (one.started.as_microsecond(), one.session.as_str()));
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT view FROM recording
+             WHERE started < ?1 AND (started, session) > (?2, ?3) AND live = ?4 ORDER BY started, session",
+        )?;
+        let mut rows = statement.query(params![before.as_microsecond(), started, session, DONE])?;
+        let mut found = Vec::new();
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
+            let view = parsed(&row.get::<_, String>(0)?)?;
+            // A session that ran long began long before it grew old.
+            if view.ended.is_none_or(|ended| ended < before) {
+                found.push(view);
+            }
+        }
+        Ok(found)
     }
 
     /// The page that `query` asks for, newest first. A cursor that is none of ours reads from the newest.
@@ -153,6 +169,17 @@ impl Catalogue {
     }
 }
 
+/// The column `live`: done and on disk.
+const DONE: i64 = 0;
+
+fn stage(state: RecordingState) -> i64 {
+    match state {
+        RecordingState::Broken | RecordingState::Recovered | RecordingState::Sealed => DONE,
+        RecordingState::Live => 1,
+        RecordingState::Retired => 2,
+    }
+}
+
 fn read_cursor(cursor: &str) -> Option<(i64, String)> {
     let (started, session) = cursor.split_once('.')?;
     Some((started.parse().ok()?, session.to_owned()))
@@ -183,6 +210,7 @@ mod tests {
             started: Timestamp::from_second(n).unwrap(),
             ended: None,
             state: if n % 2 == 0 { RecordingState::Live } else { RecordingState::Sealed },
+            retired: None,
             outcome: None,
             bytes: 0,
             parts: 0,
@@ -249,7 +277,13 @@ mod tests {
             catalogue.put(&view(n, "alice", "db-box", &["r1"])).unwrap();
         }
         assert_eq!(catalogue.live().unwrap().len(), 2);
-        assert_eq!(catalogue.older_than(Timestamp::from_second(3).unwrap(), 9).unwrap().len(), 1);
+        let before = Timestamp::from_second(3).unwrap();
+        let old = catalogue.older_than(before, None, 9).unwrap();
+        assert_eq!(old.len(), 1);
+        assert!(catalogue.older_than(before, old.first(), 9).unwrap().is_empty());
+        let long = RecordingView { ended: Some(before), ..old[0].clone() };
+        catalogue.put(&long).unwrap();
+        assert!(catalogue.older_than(before, None, 9).unwrap().is_empty(), "it has just ended");
         catalogue.remove("00000001-0000-0000").unwrap();
         assert!(catalogue.find("00000001-0000-0000").unwrap().is_none());
         assert_eq!(catalogue.sessions().unwrap().len(), 3);

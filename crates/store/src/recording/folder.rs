@@ -23,6 +23,8 @@ use serde::{Deserialize, Serialize};
 use super::{Meta, Outcome};
 
 const ASIDE: &str = ".writing";
+/// Behind the name of a folder that is being removed: no session's id ends so.
+const GONE: &str = "gone";
 
 /// A recording's folder.
 #[derive(Clone, Debug)]
@@ -196,6 +198,24 @@ impl Folder {
             }
         }
         Ok(())
+    }
+
+    /// Takes the folder away in one step, to be removed; nothing if there is none.
+    pub(super) fn vanish(&self) -> io::Result<Option<Self>> {
+        let gone = self.0.with_extension(GONE);
+        match fs::rename(&self.0, &gone) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            renamed => renamed?,
+        }
+        if let Some(day) = gone.parent() {
+            File::open(day)?.sync_all()?;
+        }
+        Ok(Some(Self(gone)))
+    }
+
+    /// Whether it is on its way out.
+    pub(super) fn is_vanished(&self) -> bool {
+        self.0.extension().is_some_and(|end| end == GONE)
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::page::Page;
 use api::recording::files::digest_over;
-use api::recording::{RecordingQuery, RecordingView};
+use api::recording::{RecordingQuery, RecordingState, RecordingView};
 use jiff::Timestamp;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
 
@@ -22,7 +22,7 @@ use super::{Meta, Outcome, Press, Recipient, Sealed, Spool};
 pub const RESERVE: u64 = 64 << 20;
 /// The longest session id that is believed, in bytes.
 const MAX_ID: usize = 64;
-/// How many recordings one step of retention removes.
+/// How many recordings one step of retention looks at.
 const RETIRE_STEP: usize = 100;
 
 /// All recordings. Cheap to clone.
@@ -169,6 +169,12 @@ impl Shelf {
             open.extend(self.path(view.started, &view.session).map(Folder));
         }
         for folder in self.folders()? {
+            if folder.is_vanished() {
+                folder
+                    .remove()
+                    .map_err(|source| ShelfError::Folder { path: folder.0.clone(), source })?;
+                continue;
+            }
             let name = folder.0.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !known.contains(&name) {
                 self.adopt(folder, &mut open)?;
@@ -233,23 +239,46 @@ impl Shelf {
         .await
     }
 
-    /// Removes recordings begun before `before`, at most a hundred at once, and says which. The caller audits them.
-    ///
-    /// # Errors
-    /// A folder or the catalogue cannot be written.
-    pub async fn retire(&self, before: Timestamp) -> Result<Vec<RecordingView>, ShelfError> {
+    /// Recordings that ended before `before` and still lie here, oldest first, beyond `after`: a hundred at most.
+    pub(super) async fn old(
+        &self,
+        before: Timestamp,
+        after: Option<RecordingView>,
+    ) -> Result<Vec<RecordingView>, ShelfError> {
         self.blocking(move |shelf| {
-            let old = shelf.0.catalogue.older_than(before, RETIRE_STEP)?;
-            for view in &old {
-                let Some(path) = shelf.path(view.started, &view.session) else { continue };
-                match fs::remove_dir_all(&path) {
-                    Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                        return Err(ShelfError::Folder { path, source });
-                    }
-                    Ok(()) | Err(_) => shelf.0.catalogue.remove(&view.session)?,
-                }
+            Ok(shelf.0.catalogue.older_than(before, after.as_ref(), RETIRE_STEP)?)
+        })
+        .await
+    }
+
+    /// Removes the files of a recording, and lists it as retired. Its event must be on the record.
+    pub(super) async fn remove(
+        &self,
+        view: RecordingView,
+        at: Timestamp,
+    ) -> Result<(), ShelfError> {
+        let _nobody_copies = Arc::clone(&self.0.kept).write_owned().await;
+        self.blocking(move |shelf| {
+            if shelf.running().contains_key(&view.session) {
+                return Ok(());
             }
-            Ok(old)
+            let Some(folder) = shelf.folder(&view) else { return Ok(()) };
+            let failed = |source| ShelfError::Folder { path: folder.0.clone(), source };
+            // Gone at once, also for who looks after a crash; what is left of it then the next sweep removes.
+            let gone = folder.vanish().map_err(failed)?;
+            let retired =
+                RecordingView { state: RecordingState::Retired, retired: Some(at), ..view.clone() };
+            shelf.0.catalogue.put(&retired)?;
+            gone.map_or(Ok(()), |gone| gone.remove()).map_err(failed)
+        })
+        .await
+    }
+
+    /// Lists a recording that was retired, if it is not listed: the catalogue was lost.
+    pub(super) async fn relist(&self, view: RecordingView) -> Result<(), ShelfError> {
+        self.blocking(move |shelf| match shelf.0.catalogue.find(&view.session)? {
+            Some(_) => Ok(()),
+            None => Ok(shelf.0.catalogue.put(&view)?),
         })
         .await
     }

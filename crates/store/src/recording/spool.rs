@@ -162,6 +162,7 @@ impl Meta {
             started: self.started,
             ended: None,
             state: RecordingState::Live,
+            retired: None,
             outcome: None,
             bytes: 0,
             parts: 0,

@@ -11,3 +11,4 @@ mod directory;
 mod log;
 mod policy;
 mod requests;
+mod retention;

@@ -281,13 +281,16 @@ fn offline(
     })?;
     match bundle::verify(&bundle, trusted.as_ref()) {
         Ok(verified) => {
-            if let Some(dir) = recordings {
-                evidence::compare(&bundle, dir)?;
-            }
+            let retired =
+                recordings.map(|dir| evidence::compare(&bundle, &verified, dir)).transpose()?;
             cx.show(&bundle, |out| {
                 holds(out, &bundle, &verified)?;
-                match recordings {
-                    Some(_) => writeln!(out, "Every recording is what was sealed."),
+                match retired {
+                    Some(0) => writeln!(out, "Every recording is what was sealed."),
+                    Some(retired) => writeln!(
+                        out,
+                        "Every recording is what was sealed; {retired} were retired, on the record."
+                    ),
                     None => Ok(()),
                 }
             })?;
@@ -392,8 +395,8 @@ fn export(cx: &mut Context, args: ExportArgs) -> Result<Exit, Error> {
     let mut again = format!("tctl audit verify {}", args.output.display());
     if let Some(dir) = &args.recordings {
         evidence::download(&api, &bundle, dir)?;
-        evidence::compare(&bundle, dir)?;
-        let sealed = bundle.recordings.len();
+        let retired = evidence::compare(&bundle, &verified, dir)?;
+        let sealed = bundle.recordings.len() - retired;
         writeln!(
             cx.out,
             "Wrote {sealed} recordings to {}, verified.",

@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use access::name::SessionId;
-use api::bundle::{Bundle, BundleRecording};
+use api::bundle::{Bundle, BundleRecording, Verified};
 use api::endpoints::recordings::FILES;
 use api::recording::files::{FileDigest, META, SEAL, Sha, differences, digest_over, is_file_name};
 use api::recording::tape::{Piece, Tape, TapeError};
@@ -64,7 +64,7 @@ pub(super) fn download(api: &Api, bundle: &Bundle, dir: &Path) -> Result<(), Err
         match got {
             Ok(()) => tape.finish()?,
             // What the server does not have is missed, with the rest, when all is compared.
-            Err(error) if error.exit() == Exit::NotFound => {
+            Err(error) if matches!(error.exit(), Exit::NotFound | Exit::Expired) => {
                 fs::remove_dir(&folder).map_err(|error| cannot(&folder, error))?;
             }
             Err(error) => return Err(error),
@@ -79,17 +79,22 @@ impl From<TapeError> for Error {
     }
 }
 
-/// Compares the recordings in `dir` with those of a bundle that holds.
+/// Compares the recordings in `dir` with those of a bundle that holds, and counts those that were retired: they may be
+/// missing.
 ///
 /// # Errors
 /// All that is missing, changed or too much, with [`Exit::Unproven`].
-pub(super) fn compare(bundle: &Bundle, dir: &Path) -> Result<(), Error> {
-    let problems = problems(bundle, dir).map_err(|error| {
+pub(super) fn compare(bundle: &Bundle, proven: &Verified, dir: &Path) -> Result<usize, Error> {
+    let retired = |session: &str, digest: &str| proven.is_retired(session, digest);
+    let problems = problems(bundle, retired, dir).map_err(|error| {
         Error::usage(format!("cannot read `{}`", one_line(&dir.display().to_string())))
             .because(error)
     })?;
     if problems.is_empty() {
-        return Ok(());
+        let gone = |one: &&BundleRecording| {
+            retired(&one.session, &one.digest) && !dir.join(&one.session).exists()
+        };
+        return Ok(sessions(bundle).into_values().filter(gone).count());
     }
     let lines: Vec<String> =
         problems.iter().map(|problem| format!("\n  {}", one_line(problem))).collect();
@@ -99,7 +104,11 @@ pub(super) fn compare(bundle: &Bundle, dir: &Path) -> Result<(), Error> {
     ))
 }
 
-fn problems(bundle: &Bundle, dir: &Path) -> io::Result<Vec<String>> {
+fn problems(
+    bundle: &Bundle,
+    retired: impl Fn(&str, &str) -> bool,
+    dir: &Path,
+) -> io::Result<Vec<String>> {
     let wanted = sessions(bundle);
     let mut problems = Vec::new();
     for (session, recording) in &wanted {
@@ -107,6 +116,9 @@ fn problems(bundle: &Bundle, dir: &Path) -> io::Result<Vec<String>> {
         // A proper id is never a path.
         let there = session.parse::<SessionId>().is_ok()
             && fs::symlink_metadata(&folder).is_ok_and(|there| there.is_dir());
+        if !there && retired(session, &recording.digest) {
+            continue;
+        }
         if !there {
             problems.push(format!("the recording of session `{session}` is missing"));
             continue;
@@ -200,9 +212,22 @@ mod tests {
     fn told(tamper: impl FnOnce(&Path)) -> [Vec<String>; 2] {
         let (mut bundle, dir) = stage();
         tamper(dir.path());
-        let listed = problems(&bundle, dir.path()).unwrap();
+        let never = |_: &str, _: &str| false;
+        let listed = problems(&bundle, never, dir.path()).unwrap();
         bundle.recordings[0].files = None;
-        [listed, problems(&bundle, dir.path()).unwrap()]
+        [listed, problems(&bundle, never, dir.path()).unwrap()]
+    }
+
+    #[test]
+    fn only_what_was_retired_with_its_digest_may_be_missing() {
+        let (bundle, dir) = stage();
+        fs::remove_dir_all(dir.path().join(SESSION)).unwrap();
+        let digest = bundle.recordings[0].digest.clone();
+        let with = |retired: &str| {
+            let of = |session: &str, sealed: &str| session == SESSION && sealed == retired;
+            problems(&bundle, of, dir.path()).unwrap().len()
+        };
+        assert_eq!((with(&digest), with("another")), (0, 1));
     }
 
     #[test]
