@@ -95,7 +95,7 @@ pub(crate) fn server(
     let mut config = builder
         .with_client_cert_verifier(Arc::new(Possession(inner)))
         .with_cert_resolver(certificate);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = proxy::PROTOCOLS.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
 

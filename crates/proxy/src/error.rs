@@ -29,6 +29,9 @@ pub enum Error {
     /// The client's SSH.
     #[error("the client's SSH connection failed")]
     Guest(#[source] russh::Error),
+    /// The client broke PostgreSQL's protocol.
+    #[error("the client broke PostgreSQL's protocol")]
+    Malformed(#[source] wire::postgres::Malformed),
     /// Access was denied; the answer was given and is in the audit log.
     #[error("access was denied")]
     Refused(Box<Refused>),
@@ -93,7 +96,9 @@ impl Error {
     #[must_use]
     pub fn public(&self) -> &'static str {
         match self {
-            Self::Left | Self::Slow | Self::Guest(_) => "The connection failed.",
+            Self::Left | Self::Slow | Self::Guest(_) | Self::Malformed(_) => {
+                "The connection failed."
+            },
             Self::Refused(_) => "Access denied",
             Self::Audit(_) => {
                 "This session cannot be written down now, so it is refused. Try again later."
@@ -116,7 +121,11 @@ impl Error {
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
-            Self::Left | Self::Slow | Self::Guest(_) | Self::Refused(_) => Side::Client,
+            Self::Left
+            | Self::Slow
+            | Self::Guest(_)
+            | Self::Malformed(_)
+            | Self::Refused(_) => Side::Client,
             Self::Audit(_) | Self::Recording(_) | Self::Sign { .. } | Self::Record(..) => {
                 Side::House
             }
@@ -134,7 +143,7 @@ impl Error {
         match self {
             Self::Left => "client_left",
             Self::Slow => "client_slow",
-            Self::Guest(_) => "client_protocol",
+            Self::Guest(_) | Self::Malformed(_) => "client_protocol",
             Self::Refused(_) => "refused",
             Self::Audit(_) => "audit_unavailable",
             Self::Recording(_) => "recording_unavailable",

@@ -15,6 +15,7 @@ pub mod gate;
 mod listen;
 mod live;
 pub mod nodes;
+mod postgres;
 pub mod record;
 mod registry;
 mod route;
@@ -36,7 +37,7 @@ use tokio_util::task::TaskTracker;
 pub use error::{Error, Side};
 pub use gate::{Caller, Law, Refused, Wish};
 pub use listen::{BindError, SlotLimits, bind};
-pub use route::{HttpConnection, HttpHandler, Stream};
+pub use route::{HttpConnection, HttpHandler, PROTOCOLS, Stream};
 
 /// Reads the daemon's clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -163,6 +164,10 @@ pub(crate) struct House {
     pub(crate) trusted: Vec<Network>,
     pub(crate) slots: listen::Slots,
     pub(crate) hosts: ssh::hosts::Hosts,
+    /// The names under which this house itself is reached.
+    pub(crate) names: Vec<String>,
+    /// Who may cancel what in PostgreSQL databases.
+    pub(crate) cancels: postgres::Cancels,
     pub(crate) upstream: Arc<russh::client::Config>,
     pub(crate) upstream_pinned: Arc<russh::client::Config>,
     pub(crate) counts: live::Counts,
@@ -246,7 +251,9 @@ impl Proxy {
         let (lost, audit_lost) = watch::channel(0);
         tokio::spawn(write_events(store.clone(), queue, lost));
         let house = House {
-            hosts: ssh::hosts::Hosts::new(Arc::clone(&authorities), names),
+            hosts: ssh::hosts::Hosts::new(Arc::clone(&authorities), names.clone()),
+            names,
+            cancels: postgres::Cancels::default(),
             upstream: ssh::upstream::config(ssh::upstream::Trust::Authority),
             upstream_pinned: ssh::upstream::config(ssh::upstream::Trust::Keys),
             gate: gate::Gate::new(law),

@@ -1,5 +1,7 @@
 //! Which door a connection goes to, by its first bytes.
 
+mod secured;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +10,19 @@ use access::identity::{Identity, Lapsed};
 use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio_rustls::LazyConfigAcceptor;
 use wire::proxy_protocol;
 use wire::route::{MAX_LINE, Route};
 use wire::sniff::{First, sniff};
 
 use crate::House;
+use crate::error::{Error, Side};
 use crate::listen::{Slot, Wire};
+use crate::postgres;
 use crate::ssh::{self, Approach};
+use secured::{Known, secure};
+
+pub use secured::PROTOCOLS;
+pub(crate) use secured::Secured;
 
 /// How long a client may take to show what it speaks, and to finish a TLS handshake.
 const FIRST_BYTES_WAIT: Duration = Duration::from_secs(15);
@@ -24,10 +31,6 @@ const PARTING_WAIT: Duration = Duration::from_secs(2);
 const MAX_LAST_BYTES: u64 = 64 * 1024;
 /// The most bytes that are read before the protocol is known: two headers and a line.
 const MAX_AHEAD: usize = 2048;
-/// PostgreSQL's ErrorResponse, FATAL 0A000 (PostgreSQL documentation, 54.7 and 54.8), after its length.
-const POSTGRES_NO: &[u8] =
-    b"SFATAL\0VFATAL\0C0A000\0MPostgreSQL is not served on this port\0Huse: tsh db connect NAME\0\0";
-
 /// A byte stream of any kind.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -72,7 +75,11 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
             let peer = approach.peer;
             let served =
                 ssh::serve(house, wire, Approach { severer: Some(severer), ..approach }).await;
-            ssh::log_end(peer, &served);
+            log_end(peer, &served);
+        }
+        Ok(Some(Sorted::Postgres(secured))) => {
+            let peer = secured.peer;
+            log_end(peer, &postgres::serve(house, *secured).await);
         }
         Ok(Some(Sorted::Http { connection, slot })) => {
             // Whoever is nobody still stays one of the strangers, whatever he does over TLS.
@@ -87,11 +94,29 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
 enum Sorted {
     Ssh { wire: Wire, approach: Approach },
     Http { connection: Box<HttpConnection>, slot: Option<Slot> },
+    Postgres(Box<Secured>),
+}
+
+/// Logs how a connection ended, if that is worth it.
+pub(crate) fn log_end(peer: SocketAddr, served: &Result<(), Error>) {
+    if let Err(error) = served {
+        match error.side() {
+            Side::Client => {
+                tracing::debug!(%peer, code = error.code(), %error, "connection not served");
+            }
+            Side::House => {
+                tracing::error!(%peer, code = error.code(), error = ?error, "connection failed");
+            }
+            Side::Target => {
+                tracing::warn!(%peer, code = error.code(), error = ?error, "target failed");
+            }
+        }
+    }
 }
 
 /// Reads until the protocol is known, and does what comes before a door.
 async fn sort(
-    house: &House,
+    house: &Arc<House>,
     mut wire: Wire,
     mut peer: SocketAddr,
     mut slot: Option<Slot>,
@@ -111,7 +136,8 @@ async fn sort(
                 });
             }
             First::Tls if target.is_none() => {
-                return tls(house, wire.with_ahead(ahead.freeze()), peer, slot).await;
+                let wire = wire.with_ahead(ahead.freeze());
+                return secure(house, wire, peer, slot, Known::Nothing).await;
             }
             First::Route if target.is_none() => match wire::route::parse(&ahead) {
                 Ok(Some((Route::Ssh { target: name }, len))) => {
@@ -146,12 +172,21 @@ async fn sort(
                     }
                 }
             }
-            First::Postgres => return postgres(wire).await,
+            First::Postgres if target.is_none() => {
+                let wire = wire.with_ahead(ahead.freeze());
+                let wire = postgres::knock(house, wire, peer).await?;
+                return secure(house, wire, peer, slot, Known::Postgres).await;
+            }
             First::Http => {
                 let no = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nThis port speaks HTTPS. Use https://\n";
                 return part(wire, no.as_bytes()).await;
             }
-            First::More | First::ProxyHeader | First::Route | First::Tls | First::Unknown => {
+            First::More
+            | First::Postgres
+            | First::ProxyHeader
+            | First::Route
+            | First::Tls
+            | First::Unknown => {
                 tracing::debug!(%peer, "unknown protocol");
                 return None;
             }
@@ -176,55 +211,15 @@ fn is_trusted(house: &House, address: IpAddr) -> bool {
     house.trusted.iter().any(|network| network.contains(address))
 }
 
-/// The TLS handshake, and who the client certificate says is there.
-async fn tls(house: &House, wire: Wire, peer: SocketAddr, slot: Option<Slot>) -> Option<Sorted> {
-    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire);
-    let handshake = match acceptor.await {
-        Ok(start) => start.into_stream(Arc::clone(&house.tls)).await,
-        Err(error) => Err(error),
-    };
-    let stream = match handshake {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::debug!(%peer, %error, "TLS handshake failed");
-            return None;
-        }
-    };
-    let (_, tls) = stream.get_ref();
-    let http2 = tls.alpn_protocol() == Some(b"h2");
-    let (authorities, now) = (&house.authorities, house.now());
-    let (mut identity, mut lapsed) = (None, None);
-    if let Some(der) = tls.peer_certificates().and_then(|chain| chain.first()) {
-        match authorities.verify_identity_x509(der, now) {
-            Ok(known) => identity = Some(known),
-            // He may still log in again over this connection; he is nobody until then.
-            Err(error) => {
-                tracing::debug!(%peer, %error, "a client certificate was not accepted");
-                lapsed = authorities.lapsed_identity_x509(der, now);
-            }
-        }
-    }
-    let connection = HttpConnection { stream: Box::new(stream), peer, identity, lapsed, http2 };
-    Some(Sorted::Http { connection: Box::new(connection), slot })
-}
-
-/// PostgreSQL clients ask for encryption first: no, and then their start-up message gets a reason.
-async fn postgres(wire: Wire) -> Option<Sorted> {
-    let len = u32::try_from(POSTGRES_NO.len().saturating_add(4)).ok()?;
-    let mut answer = vec![b'N', b'E'];
-    answer.extend_from_slice(&len.to_be_bytes());
-    answer.extend_from_slice(POSTGRES_NO);
-    // `N` alone would make some clients go on in the clear; they read the error after it in either case.
-    part(wire, &answer).await
-}
-
 /// Says a last word. What the client has sent meanwhile is read first: closing a socket with unread bytes resets it,
 /// and the word would be lost.
-async fn part(mut wire: Wire, word: &[u8]) -> Option<Sorted> {
-    let _ = wire.write_all(word).await;
-    let _ = wire.shutdown().await;
-    let mut rest = wire.take(MAX_LAST_BYTES);
-    let _ = tokio::time::timeout(PARTING_WAIT, tokio::io::copy(&mut rest, &mut tokio::io::sink()))
-        .await;
+pub(crate) async fn part<S: Stream, N>(mut stream: S, word: &[u8]) -> Option<N> {
+    let parting = async {
+        let _ = stream.write_all(word).await;
+        let _ = stream.shutdown().await;
+        let mut rest = stream.take(MAX_LAST_BYTES);
+        let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+    };
+    let _ = tokio::time::timeout(PARTING_WAIT, parting).await;
     None
 }

@@ -88,23 +88,6 @@ where
     corridor::serve(&house, door).await
 }
 
-/// Logs how a connection ended, if that is worth it.
-pub(crate) fn log_end(peer: SocketAddr, served: &Result<(), Error>) {
-    if let Err(error) = served {
-        match error.side() {
-            crate::Side::Client => {
-                tracing::debug!(%peer, code = error.code(), %error, "connection not served")
-            }
-            crate::Side::House => {
-                tracing::error!(%peer, code = error.code(), error = ?error, "connection failed")
-            }
-            crate::Side::Target => {
-                tracing::warn!(%peer, code = error.code(), error = ?error, "target failed")
-            }
-        }
-    }
-}
-
 struct SshDoor<S> {
     house: Arc<House>,
     stream: Option<S>,

@@ -38,6 +38,10 @@ pub const SSH_FORWARD: &str = "ssh.forward";
 pub const SSH_FILE: &str = "ssh.file";
 /// An SSH subsystem was started.
 pub const SSH_SUBSYSTEM: &str = "ssh.subsystem";
+/// A session's owner had the database stop a statement.
+pub const DB_CANCELLED: &str = "db.cancelled";
+/// Someone tried to stop a statement of a session that is not his.
+pub const DB_CANCEL_REFUSED: &str = "db.cancel.refused";
 /// Someone logged in.
 pub const LOGIN_SUCCEEDED: &str = "login.succeeded";
 /// A login was refused.
@@ -132,6 +136,8 @@ pub const ALL: &[&str] = &[
     SSH_FORWARD,
     SSH_FILE,
     SSH_SUBSYSTEM,
+    DB_CANCELLED,
+    DB_CANCEL_REFUSED,
     LOGIN_SUCCEEDED,
     LOGIN_FAILED,
     LOGIN_LOCKED,

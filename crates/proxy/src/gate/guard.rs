@@ -26,13 +26,15 @@ pub(crate) struct Cut {
     pub(crate) code: &'static str,
     /// The line people see.
     pub(crate) line: String,
+    /// The command that would open the door again; empty when there is none.
+    pub(crate) hint: String,
     /// For the log only.
     pub(crate) detail: Box<str>,
 }
 
 impl Cut {
     fn new(code: &'static str, line: impl Into<String>) -> Self {
-        Self { code, line: line.into(), detail: "".into() }
+        Self { code, line: line.into(), hint: String::new(), detail: "".into() }
     }
 
     fn closing() -> Self {
@@ -48,6 +50,8 @@ impl Cut {
             }
             (false, _) => Self::new("withdrawn", format!("Your access was withdrawn. {why}")),
         };
+        let hint = refused.lines.iter().find_map(|line| line.strip_prefix("hint: "));
+        cut.hint = hint.unwrap_or_default().to_owned();
         cut.detail = refused.detail.clone();
         cut
     }

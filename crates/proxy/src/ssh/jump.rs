@@ -11,8 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 
 use super::channel::CLOSE_GRACE;
 use super::pump::{Broken, Flow, Owed, Patience, Sink, pump};
-use super::{Approach, log_end, serve};
+use super::{Approach, serve};
 use crate::House;
+use crate::route::log_end;
 
 /// Bytes between the outer channel and the inner connection, per direction.
 const BETWEEN: usize = 64 * 1024;

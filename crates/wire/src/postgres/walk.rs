@@ -107,7 +107,7 @@ mod tests {
         write::query(&mut out, "select 1");
         write::frame(&mut out, b'd', |out| out.extend_from_slice(&[7; 40]));
         write::sync(&mut out);
-        write::parse(&mut out, "s", "select $1");
+        write::parse(&mut out, b"s", "select $1");
         write::frame(&mut out, b'd', |_| {});
         out
     }

@@ -112,9 +112,9 @@ pub fn query(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Parse, without parameter types.
-pub fn parse(out: &mut Vec<u8>, name: &str, text: &str) {
+pub fn parse(out: &mut Vec<u8>, name: &[u8], text: &str) {
     frame(out, b'P', |out| {
-        string(out, name.as_bytes());
+        string(out, name);
         string(out, text.as_bytes());
         out.extend_from_slice(&[0; 2]);
     });
