@@ -98,7 +98,7 @@ impl Error {
         match self {
             Self::Left | Self::Slow | Self::Guest(_) | Self::Malformed(_) => {
                 "The connection failed."
-            },
+            }
             Self::Refused(_) => "Access denied",
             Self::Audit(_) => {
                 "This session cannot be written down now, so it is refused. Try again later."
@@ -121,11 +121,9 @@ impl Error {
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
-            Self::Left
-            | Self::Slow
-            | Self::Guest(_)
-            | Self::Malformed(_)
-            | Self::Refused(_) => Side::Client,
+            Self::Left | Self::Slow | Self::Guest(_) | Self::Malformed(_) | Self::Refused(_) => {
+                Side::Client
+            }
             Self::Audit(_) | Self::Recording(_) | Self::Sign { .. } | Self::Record(..) => {
                 Side::House
             }

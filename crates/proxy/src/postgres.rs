@@ -20,11 +20,11 @@ mod reason;
 mod relay;
 mod say;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::server::TlsStream;
 use wire::postgres::Startup;
@@ -128,14 +128,7 @@ impl Door for PgDoor {
         }
         // He says nothing while he waits, except that he goes.
         let Guest { stream, ahead, .. } = guest;
-        let heard = std::future::poll_fn(|cx| {
-            let read = std::pin::pin!(stream.read_buf(ahead));
-            Poll::Ready(match Future::poll(read, cx) {
-                Poll::Ready(read) => Some(read),
-                Poll::Pending => None,
-            })
-        });
-        match heard.await {
+        match stream.read_buf(ahead).now_or_never() {
             None => Ok(()),
             Some(Ok(n)) if n > 0 && ahead.len() <= MAX_EARLY && !ahead.starts_with(b"X") => Ok(()),
             Some(_) => Err(Error::Left),
@@ -197,6 +190,6 @@ async fn connect(
     startup: &Startup,
 ) -> Result<(database::Database, database::postgres::PgLeg), Error> {
     let database = database::of(session).await?;
-    let leg = database::postgres::connect(session, &database, &startup.packet()).await?;
+    let leg = database::postgres::connect(session, &database, startup).await?;
     Ok((database, leg))
 }

@@ -19,7 +19,8 @@ use crate::error::{Error, Side};
 use crate::listen::{Slot, Wire};
 use crate::postgres;
 use crate::ssh::{self, Approach};
-use secured::{Known, secure};
+
+use secured::Known;
 
 pub use secured::PROTOCOLS;
 pub(crate) use secured::Secured;
@@ -31,6 +32,11 @@ const PARTING_WAIT: Duration = Duration::from_secs(2);
 const MAX_LAST_BYTES: u64 = 64 * 1024;
 /// The most bytes that are read before the protocol is known: two headers and a line.
 const MAX_AHEAD: usize = 2048;
+/// To who speaks HTTP in the clear.
+const HTTP_NO: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nThis port speaks HTTPS. Use https://\n";
+/// To who names a database in the clear.
+const ROUTE_NO: &[u8] = b"countersign: databases are reached inside TLS: use tsh proxy db\r\n";
+
 /// A byte stream of any kind.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -135,9 +141,10 @@ async fn sort(
                     approach: Approach { peer, target, severer: None, slot },
                 });
             }
-            First::Tls if target.is_none() => {
+            first @ (First::Postgres | First::Tls) if target.is_none() => {
                 let wire = wire.with_ahead(ahead.freeze());
-                return secure(house, wire, peer, slot, Known::Nothing).await;
+                let known = if first == First::Tls { Known::Nothing } else { Known::Postgres };
+                return secured::enter(house, known, wire, peer, slot).await;
             }
             First::Route if target.is_none() => match wire::route::parse(&ahead) {
                 Ok(Some((Route::Ssh { target: name }, len))) => {
@@ -146,8 +153,7 @@ async fn sort(
                     continue;
                 }
                 Ok(Some((Route::Postgres { .. } | Route::MySql { .. }, _))) => {
-                    let no = b"countersign: databases are reached inside TLS: use tsh proxy db\r\n";
-                    return part(wire, no).await;
+                    return part(wire, ROUTE_NO).await;
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -172,14 +178,8 @@ async fn sort(
                     }
                 }
             }
-            First::Postgres if target.is_none() => {
-                let wire = wire.with_ahead(ahead.freeze());
-                let wire = postgres::knock(house, wire, peer).await?;
-                return secure(house, wire, peer, slot, Known::Postgres).await;
-            }
             First::Http => {
-                let no = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nThis port speaks HTTPS. Use https://\n";
-                return part(wire, no.as_bytes()).await;
+                return part(wire, HTTP_NO).await;
             }
             First::More
             | First::Postgres

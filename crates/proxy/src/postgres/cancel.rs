@@ -78,7 +78,8 @@ impl Cancels {
         let issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let backend = issued.get(&key.process)?.clone();
         drop(issued);
-        let same = aws_lc_rs::constant_time::verify_slices_are_equal(&backend.ours.secret, &key.secret);
+        let same =
+            aws_lc_rs::constant_time::verify_slices_are_equal(&backend.ours.secret, &key.secret);
         Some((backend, same.is_ok()))
     }
 }
@@ -101,8 +102,7 @@ impl Drop for Issued {
 impl Backend {
     async fn forward(&self) {
         let Some(session) = self.session.upgrade() else { return };
-        let request = self.theirs.request();
-        let forwarding = database::postgres::cancel(&session, &self.database, &request);
+        let forwarding = database::postgres::cancel(&session, &self.database, &self.theirs);
         match tokio::time::timeout(FORWARD_WAIT, forwarding).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -127,16 +127,16 @@ pub(super) async fn serve(
     let Some(session) = backend.session.upgrade() else { return };
     // The key is enough, since stock clients show no more; but who shows a certificate has to be the one.
     let foreign = who.is_some_and(|who| who.user != session.caller.identity.user);
-    let mut body = json!({ "cancel_peer": peer.to_string() });
+    let peer = peer.to_string();
     if !right || foreign {
         let code = if right { "other_user" } else { "wrong_key" };
-        if let (Some(fields), Some(who)) = (body.as_object_mut(), who) {
-            fields.insert("by".to_owned(), who.user.as_str().into());
-        }
-        body["code"] = code.into();
+        let by = who.map(|who| who.user.as_str());
+        let body = json!({ "code": code, "cancel_peer": peer, "by": by });
+        // Nothing happens, so nothing depends on its being written down.
         let _ = session.note("db.cancel.refused", body).await;
         return;
     }
+    let body = json!({ "cancel_peer": peer });
     // What cannot be written down does not happen.
     if session.note("db.cancelled", body).await.is_ok() {
         backend.forward().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::ask::Ask;
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use store::recording::NewEvent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::postgres::startup::{self, MAX_PACKET, NEWEST_MINOR, OPTION_PREFIX, Opening};
@@ -58,13 +58,12 @@ pub(super) async fn greet(
         return Ok(away(secured, |out| say::no_target(out, "DATABASE")).await);
     };
     let client = startup.get("application_name").unwrap_or_default();
-    let client = access::display::shown_short(client, MAX_CLIENT).into_boxed_str();
+    let client = access::display::shown_short(client, MAX_CLIENT).into();
     // From here on he is no stranger.
     secured.slot = None;
     let Secured { stream, ahead, peer, severer, .. } = secured;
     let ask = target.parse().map(|name| Ask::db(name, startup.user(), Some(startup.database())));
-    let guest =
-        Guest { stream, severer, startup, minor, ahead, unsaid, welcomed: false, reason };
+    let guest = Guest { stream, severer, startup, minor, ahead, unsaid, welcomed: false, reason };
     match ask {
         Ok(ask) => Ok(Some((guest, Caller { identity, ask, peer, client }))),
         Err(_) => {

@@ -37,7 +37,7 @@ use crate::gate::Cut;
 use crate::live::{Notice, Session};
 use ledger::{Ledger, Verdict};
 use tube::{Look, Tube};
-use watch::{Silent, Watch};
+use watch::{Unread, Watch};
 
 /// How long a client may take to be told why it ends.
 const PARTING_WAIT: Duration = Duration::from_millis(400);
@@ -174,18 +174,31 @@ where
                 ledger.passed(frame.body.len().saturating_add(frame.rest));
                 return Ok(Look::Pass);
             }
-            let no = || Malformed::Kind { kind: frame.kind };
-            match back::parse(frame)? {
+            let kind = frame.kind;
+            let back = back::parse(frame)?;
+            match &back {
                 Back::Key(theirs) => {
                     let mut out = Vec::new();
-                    write::backend_key(&mut out, &exchange(theirs));
+                    write::backend_key(&mut out, &exchange(theirs.clone()));
                     Ok(Look::Instead(out))
                 }
                 // Replication is not asked for, and authentication is over.
-                Back::CopyBoth | Back::Authentication(_) => Err(no()),
+                Back::CopyBoth | Back::Authentication(_) => Err(Malformed::Kind { kind }),
                 // It was negotiated with the client before.
                 Back::Negotiate => Ok(Look::Instead(Vec::new())),
-                other => Ok(ledger.server(&other).map_or(Look::Pass, Look::Instead)),
+                Back::Aside
+                | Back::Bound
+                | Back::Closed
+                | Back::Complete(_)
+                | Back::CopyIn
+                | Back::CopyOut
+                | Back::Data
+                | Back::Described
+                | Back::Empty
+                | Back::Error(_)
+                | Back::Parsed
+                | Back::Ready(_)
+                | Back::Suspended => Ok(ledger.server(&back).map_or(Look::Pass, Look::Instead)),
             }
         })
     }
@@ -283,7 +296,7 @@ pub(super) async fn run(
         server: leg.leg,
         up: Tube::new(Vec::new(), &guest.ahead),
         down: Tube::new(welcome, &leg.ahead),
-        ledger: Ledger::new(Silent),
+        ledger: Ledger::new(Unread(Arc::clone(&session))),
         exchange: |theirs| {
             let cancels = &session.house.cancels;
             issued.get_or_init(|| cancels.issue(minor, theirs, &database, &session)).key.clone()

@@ -51,7 +51,8 @@ pub(super) fn refused(out: &mut Vec<u8>, refused: &Refused) {
             None => details.push(line),
         }
     }
-    let code = if &*refused.code == "too_many_sessions" { code::TOO_MANY } else { code::NOT_ALLOWED };
+    let code =
+        if &*refused.code == "too_many_sessions" { code::TOO_MANY } else { code::NOT_ALLOWED };
     fatal(out, code, "Access denied", &details.join("\n"), &hints.join("\n"));
 }
 
@@ -74,7 +75,13 @@ pub(super) fn failed(out: &mut Vec<u8>, error: &Error) {
 
 /// The session is ended by us.
 pub(super) fn cut(out: &mut Vec<u8>, cut: &Cut) {
-    fatal(out, code::CUT, &cut.line, "The gateway ended this session; an open transaction is rolled back.", &cut.hint);
+    fatal(
+        out,
+        code::CUT,
+        &cut.line,
+        "The gateway ended this session; an open transaction is rolled back.",
+        &cut.hint,
+    );
 }
 
 /// The database closed the connection in the middle of a session.
@@ -105,13 +112,26 @@ pub(super) fn malformed_startup(out: &mut Vec<u8>, error: StartupError) {
 /// A session was asked for without TLS.
 pub(super) fn clear_text(out: &mut Vec<u8>) {
     let detail = "This gateway knows its users by client certificates, which need TLS.";
-    fatal(out, code::NOT_ALLOWED, "TLS is required", detail, &format!("Use sslmode=verify-full. {CONNECT}"));
+    fatal(
+        out,
+        code::NOT_ALLOWED,
+        "TLS is required",
+        detail,
+        &format!("Use sslmode=verify-full. {CONNECT}"),
+    );
 }
 
 /// No certificate of ours was shown.
 pub(super) fn no_certificate(out: &mut Vec<u8>) {
-    let detail = "No client certificate was shown, or it has expired, or it is not from this gateway.";
-    fatal(out, code::NOT_ALLOWED, "Access denied", detail, &format!("Log in with: tsh login\n{CONNECT}"));
+    let detail =
+        "No client certificate was shown, or it has expired, or it is not from this gateway.";
+    fatal(
+        out,
+        code::NOT_ALLOWED,
+        "Access denied",
+        detail,
+        &format!("Log in with: tsh login\n{CONNECT}"),
+    );
 }
 
 /// Replication was asked for.
@@ -132,13 +152,25 @@ pub(super) fn no_target(out: &mut Vec<u8>, database: &str) {
 pub(super) fn notices(out: &mut Vec<u8>, words: &str) {
     for message in words.lines() {
         let message = &access::display::shown(message);
-        report(out, Report { severity: Severity::Notice, code: code::NOTHING, message, detail: "", hint: "" });
+        report(
+            out,
+            Report {
+                severity: Severity::Notice,
+                code: code::NOTHING,
+                message,
+                detail: "",
+                hint: "",
+            },
+        );
     }
 }
 
 /// A warning in a session.
 pub(super) fn warning(out: &mut Vec<u8>, message: &str) {
-    report(out, Report { severity: Severity::Warning, code: code::WARNING, message, detail: "", hint: "" });
+    report(
+        out,
+        Report { severity: Severity::Warning, code: code::WARNING, message, detail: "", hint: "" },
+    );
 }
 
 /// A statement was refused; the session goes on.

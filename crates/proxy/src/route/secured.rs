@@ -13,6 +13,7 @@ use wire::route::{MAX_LINE, Route};
 use super::{HttpConnection, Sorted, part};
 use crate::House;
 use crate::listen::{Severer, Slot, Wire};
+use crate::postgres;
 
 /// ALPN of PostgreSQL inside TLS (PostgreSQL documentation, 55.2.11).
 const POSTGRES: &[u8] = b"postgresql";
@@ -57,8 +58,25 @@ pub(super) enum Known {
     Postgres,
 }
 
+/// Takes a connection into TLS: one that begins with it, or one that knocks first as PostgreSQL clients do.
+pub(super) async fn enter(
+    house: &Arc<House>,
+    known: Known,
+    wire: Wire,
+    peer: SocketAddr,
+    slot: Option<Slot>,
+) -> Option<Sorted> {
+    match known {
+        Known::Nothing => secure(house, wire, peer, slot, known).await,
+        Known::Postgres => {
+            let wire = postgres::knock(house, wire, peer).await?;
+            secure(house, wire, peer, slot, known).await
+        }
+    }
+}
+
 /// The TLS handshake, and what the connection speaks inside.
-pub(super) async fn secure(
+async fn secure(
     house: &House,
     wire: Wire,
     peer: SocketAddr,

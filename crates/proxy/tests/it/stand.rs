@@ -347,10 +347,12 @@ fn tls(authorities: &Authorities, now: Timestamp) -> rustls::ServerConfig {
         .allow_unauthenticated()
         .build()
         .unwrap();
-    rustls::ServerConfig::builder()
+    let mut config = rustls::ServerConfig::builder()
         .with_client_cert_verifier(clients)
         .with_single_cert(ours.chain, ours.key)
-        .unwrap()
+        .unwrap();
+    config.alpn_protocols = proxy::PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+    config
 }
 
 /// Recordings beside the store, sealed for a key that nobody keeps.

@@ -130,7 +130,8 @@ impl<W: Watch> Ledger<W> {
                 // ReadyForQuery follows, and takes the message off; its statement is done now.
                 if let Some(ticket) = self.owed.front_mut().and_then(|owed| owed.ticket.take()) {
                     let (rows, bytes) = (self.rows.take(), std::mem::take(&mut self.bytes));
-                    self.watch.done(ticket, Outcome { rows, bytes, error: Some(error), skipped: false });
+                    self.watch
+                        .done(ticket, Outcome { rows, bytes, error: Some(error), skipped: false });
                 }
             }
             Some(What::Sync) | None => {}
@@ -177,7 +178,12 @@ impl<W: Watch> Ledger<W> {
             Some(What::Parse | What::CloseStatement) => self.statements.abandon(),
             Some(What::Bind | What::ClosePortal) => self.portals.abandon(),
             Some(
-                What::Call | What::CopyEnd | What::Describe | What::Execute | What::Query | What::Sync,
+                What::Call
+                | What::CopyEnd
+                | What::Describe
+                | What::Execute
+                | What::Query
+                | What::Sync,
             )
             | None => {}
         }
@@ -186,7 +192,8 @@ impl<W: Watch> Ledger<W> {
     fn ready(&mut self, status: Status) {
         (self.status, self.copying) = (status, false);
         // Usually the first is the one; whatever is before it was never answered and never will be.
-        let end = |owed: &Owed<W::Ticket>| matches!(owed.what, What::Query | What::Call | What::Sync);
+        let end =
+            |owed: &Owed<W::Ticket>| matches!(owed.what, What::Query | What::Call | What::Sync);
         match self.owed.iter().position(end) {
             None => self.skipping = false,
             Some(at) => {

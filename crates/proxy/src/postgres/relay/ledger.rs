@@ -180,8 +180,8 @@ impl<W: Watch> Ledger<W> {
         if !text.get(..VERB.len()).is_some_and(|verb| verb.eq_ignore_ascii_case(VERB)) {
             return;
         }
-        let words = text.split(|byte| byte.is_ascii_whitespace() || *byte == b';');
-        if let Some(name) = words.filter(|word| !word.is_empty()).next_back() {
+        let mut words = text.split(|byte| byte.is_ascii_whitespace() || *byte == b';');
+        if let Some(name) = words.rfind(|word| !word.is_empty()) {
             let quoted = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\""));
             let folded = name.to_ascii_lowercase();
             self.deallocating = Some(quoted.map_or(folded, <[u8]>::to_vec).into());

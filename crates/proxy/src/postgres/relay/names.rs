@@ -12,11 +12,13 @@ const MAX_KNOWN: usize = 8192;
 /// The most bytes that names and their meanings have together.
 const MAX_WEIGHT: usize = 8 * 1024 * 1024;
 
+type Name = Box<[u8]>;
+
 /// Names and what they stand for.
 #[derive(Debug)]
 pub(super) struct Names<T> {
-    known: BTreeMap<Box<[u8]>, Meaning<T>>,
-    pending: VecDeque<(Box<[u8]>, Option<Meaning<T>>)>,
+    known: BTreeMap<Name, Meaning<T>>,
+    pending: VecDeque<(Name, Option<Meaning<T>>)>,
     /// Bytes of all of them.
     weight: usize,
 }

@@ -51,11 +51,6 @@ impl Tube {
         Self { buf, clear, ..Self::default() }
     }
 
-    /// Whether nothing is left to write.
-    pub(super) fn is_drained(&self) -> bool {
-        self.sent == self.clear && !self.unflushed
-    }
-
     /// Whether it may be filled.
     pub(super) fn has_room(&self) -> bool {
         self.sent == 0 && self.clear < BATCH && !self.unflushed

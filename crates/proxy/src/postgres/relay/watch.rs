@@ -1,6 +1,10 @@
 //! What the relay needs of whoever judges statements and writes them down.
 
+use std::sync::Arc;
+
 use wire::postgres::front::{Bind, Text};
+
+use crate::live::Session;
 
 /// Judges statements before they are passed on, and writes down what became of them.
 pub(super) trait Watch: Send {
@@ -56,21 +60,28 @@ pub(super) struct Outcome<'a> {
     pub(super) skipped: bool,
 }
 
-/// Passes everything on and writes nothing down: for sessions in which every statement is allowed.
+/// Passes everything on, and nothing at all once the policy of the session is about statements: it cannot judge.
 #[derive(Debug)]
-pub(super) struct Silent;
+pub(super) struct Unread(pub(super) Arc<Session>);
 
-impl Watch for Silent {
+impl Watch for Unread {
     type Prepared = ();
     type Ticket = ();
     type Values = ();
 
     fn judge(&mut self, _: Text<'_>) -> Result<(), Refusal> {
-        Ok(())
+        self.judge_again(&())
     }
 
     fn judge_again(&mut self, (): &()) -> Result<(), Refusal> {
-        Ok(())
+        if self.0.rights().terms.allow_every_statement() {
+            return Ok(());
+        }
+        Err(Refusal {
+            message: "This gateway cannot judge statements".to_owned(),
+            detail: "Your roles allow some kinds of statements only.".to_owned(),
+            hint: String::new(),
+        })
     }
 
     fn keep(&mut self, _: &Bind<'_>) -> Option<()> {
