@@ -28,6 +28,9 @@ use crate::trust::{Identity, Trust, client_config};
 /// How long the server may be silent within an answer.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The most pages read for one list.
+pub const MAX_PAGES: usize = 10_000;
+
 /// A connection to the server's API.
 #[derive(Debug)]
 pub struct Api {
@@ -127,7 +130,8 @@ impl Api {
         self.at(endpoint.method, &endpoint.at(values), &[], Some(body))
     }
 
-    /// Reads all pages of a list, up to `most` items.
+    /// Reads all pages of a list, up to `most` items. A page may be short or empty, where the server looked
+    /// at as much as it looks at for one page and found little: it says where to go on.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -142,22 +146,24 @@ impl Api {
         let paged = endpoint.query.iter().any(|parameter| parameter.name == "limit");
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
-        loop {
+        for _ in 0..MAX_PAGES {
             let mut query = query.to_vec();
             if paged {
                 let wanted = most.saturating_sub(items.len()).clamp(1, api::page::MAX_LIMIT);
                 query.push(("limit", wanted.to_string()));
             }
-            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            query.extend(cursor.clone().map(|cursor| ("cursor", cursor)));
             let page: Page<T> = self.at(Method::Get, &path, &query, None::<&()>)?;
-            let empty = page.items.is_empty();
             items.extend(page.items);
             items.truncate(most);
-            match page.next {
-                Some(next) if paged && !empty && items.len() < most => cursor = Some(next),
-                _ => return Ok(items),
+            // A cursor that stays where it is leads nowhere.
+            match page.next.filter(|next| cursor.as_ref() != Some(next)) {
+                Some(next) if paged && items.len() < most => cursor = Some(next),
+                Some(_) | None => return Ok(items),
             }
         }
+        Err(Error::network(format!("the list of `{}` has more than {MAX_PAGES} pages", self.place))
+            .hint("ask for less: by user, by role, or since a time"))
     }
 
     /// Calls a path, already encoded, and reads the answer as JSON; an empty answer is read as `null`.

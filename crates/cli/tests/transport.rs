@@ -206,6 +206,21 @@ fn a_denied_request_ends_with_3() {
 }
 
 #[test]
+fn an_empty_page_is_not_the_end_of_a_list_and_a_cursor_that_stays_is() {
+    let server = Http::serve(|stream, _, head| {
+        if head.contains("cursor=b") {
+            json(stream, &format!(r#"{{"items":[{}],"next":"b"}}"#, request("pending", 7)))
+        } else {
+            let next = if head.contains("cursor=a") { "b" } else { "a" };
+            json(stream, &format!(r#"{{"items":[],"next":"{next}"}}"#))
+        }
+    });
+    let (out, err, exit) = said(&server, "tsh request ls");
+    assert_eq!((err.as_str(), exit), ("", Exit::Done));
+    assert_eq!(out.matches("bc8ca931-fec9-4b15").count(), 1, "{out}");
+}
+
+#[test]
 fn a_beginning_of_an_id_is_enough_if_it_is_unique() {
     let server = Http::serve(|stream, _, head| match head.contains("text=bc8c") {
         true => json(stream, &format!(r#"{{"items":[{}]}}"#, request("pending", 7))),

@@ -298,7 +298,7 @@ impl Filter {
     fn index(&self) -> String {
         let open = !self.statuses.is_empty() && self.statuses.iter().all(|status| status.is_open());
         match &self.user {
-            Some(_) if open => OPEN.to_owned(),
+            // One person's are fewer than everybody's open ones.
             Some(user) => format!("{BY_USER}{user}/"),
             None if open => OPEN.to_owned(),
             None => BY_TIME.to_owned(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use expect_test::{Expect, expect};
+use std::collections::BTreeSet;
 
 const DBA: &str = "\
 kind: role
@@ -150,4 +151,88 @@ fn what_may_not_be_meant_is_warned_about() {
         spec.allow.logins[1]: `{{email.local(}}`: parse error at line 1, column 13: unexpected the end; the entry is ignored
         spec.allow.node_labels.env[0]: is read as `^(?:test|staging)$`: each alternative must match the whole text
         spec.allow.request.reason.mode: "banana" is read as "optional"; the modes are "optional" and "required""#]].assert_eq(&shown.join("\n"));
+}
+
+/// Every field that the law (`docs/design/0002-the-law.md`) and the product page name.
+const NAMED: &str = "\
+kind: role
+version: v7
+metadata: {name: named, description: All that is named, labels: {team: db}}
+spec:
+  options:
+    max_session_ttl: 12h
+    request_access: reason
+    request_prompt: Which ticket?
+    require_session_mfa: yes
+    device_trust_mode: required
+    record_session: {default: strict}
+    disconnect_expired_cert: yes
+  allow:
+    logins: ['{{internal.logins}}', '{{external.x}}', '{{email.local(external.email)}}']
+    node_labels: {env: '^(prod|test)$'}
+    node_labels_expression: contains(user.spec.traits[\"team\"], labels[\"team\"])
+    app_labels: {'*': '*'}
+    db_labels: {'*': '*'}
+    db_names: [orders]
+    db_users: ['{{regexp.replace(external.email, \"^(.*)@.*$\", \"$1\")}}']
+    kubernetes_labels: {'*': '*'}
+    kubernetes_groups: [viewers]
+    kubernetes_users: [viewer]
+    kubernetes_resources: [{kind: pod, namespace: web, name: '*', verbs: [get]}]
+    request:
+      roles: [dba, 'team-*', '^db-.*$']
+      search_as_roles: [dba]
+      claims_to_roles: [{claim: groups, value: oncall, roles: [dba]}]
+      max_duration: 14d
+      reason: {mode: required}
+      annotations: {pagerduty: [database]}
+      suggested_reviewers: [bob]
+      kubernetes_resources: [{kind: pod}]
+      thresholds:
+        - {name: one, filter: 'equals(request.reason, \"x\") && !contains(reviewer.roles, \"x\")', approve: 1, deny: 0}
+        - name: both
+          all_of:
+            - {name: security, filter: 'contains_any(reviewer.roles, set(\"security\"))', approve: 1}
+            - {name: manager, filter: 'contains(reviewer.traits[\"kind\"], \"manager\")', approve: 1}
+    review_requests:
+      roles: [dba]
+      claims_to_roles: [{claim: groups, value: leads, roles: [dba]}]
+      preview_as_roles: [dba]
+      where: contains(request.roles, \"dba\")
+    rules: [{resources: [access_request], verbs: [list, read, update], where: 'true', actions: ['log(\"info\", \"x\")']}]
+  deny:
+    logins: [root]
+    request: {roles: [admin], search_as_roles: [admin], claims_to_roles: [{claim: a, value: b, roles: [c]}]}
+    review_requests: {roles: [admin]}
+";
+
+#[test]
+fn every_field_the_law_names_is_read_and_comes_back() {
+    let document = RoleDocument::read(NAMED).unwrap();
+    let (_, warnings) = document.role().unwrap();
+    assert_eq!(warnings, Vec::new());
+    // Nothing was read and dropped: each key that was written is written again.
+    let keys = |yaml: &str| -> BTreeSet<String> {
+        fn walk(value: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    for (key, value) in fields {
+                        walk(value, &format!("{path}.{key}"), found);
+                    }
+                }
+                serde_json::Value::Array(items) => {
+                    items.iter().for_each(|item| walk(item, path, found));
+                }
+                serde_json::Value::Null
+                | serde_json::Value::Bool(_)
+                | serde_json::Value::Number(_)
+                | serde_json::Value::String(_) => {}
+            }
+            found.insert(path.to_owned());
+        }
+        let mut found = BTreeSet::new();
+        walk(&document::typed::<serde_json::Value>(yaml).unwrap(), "", &mut found);
+        found
+    };
+    assert_eq!(keys(&document.to_yaml()), keys(NAMED));
 }

@@ -14,8 +14,8 @@ use api::request::{
 use api::session::SessionView;
 use axum::{
     Json,
-    extract::{Path, State},
-    http::HeaderMap,
+    extract::{FromRequestParts, Path, State},
+    http::{HeaderMap, HeaderValue, request::Parts},
 };
 
 /// Mounts them.
@@ -34,20 +34,47 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 }
 
 fn channel(headers: &HeaderMap) -> Channel {
-    match headers.get(CHANNEL_HEADER).map(axum::http::HeaderValue::as_bytes) {
+    match headers.get(CHANNEL_HEADER).map(HeaderValue::as_bytes) {
         Some(b"cli") => Channel::Cli,
         Some(b"web") => Channel::Web,
         Some(_) | None => Channel::Api,
     }
 }
 
-fn who(caller: &Caller, headers: &HeaderMap) -> Result<Who, Failure> {
-    Who::new(caller, channel(headers)).ok_or_else(|| Problem::unauthenticated().into())
+/// A call about one request: who calls, and about which.
+struct Call {
+    control: Control,
+    caller: Caller,
+    id: RequestId,
+    channel: Channel,
 }
 
-/// An id that cannot be one is an id that is not there.
-fn id(text: &str) -> Result<RequestId, Error> {
-    text.parse().map_err(|_| Error::Unknown)
+impl FromRequestParts<Control> for Call {
+    type Rejection = Failure;
+
+    async fn from_request_parts(head: &mut Parts, control: &Control) -> Result<Self, Failure> {
+        let caller =
+            Caller::from_request_parts(head, control).await.unwrap_or_else(|no| match no {});
+        let Path(text) =
+            Path::<String>::from_request_parts(head, control).await.map_err(|_| Error::Unknown)?;
+        // An id that cannot be one is an id that is not there.
+        let id = text.parse().map_err(|_| Error::Unknown)?;
+        Ok(Self { control: control.clone(), caller, id, channel: channel(&head.headers) })
+    }
+}
+
+impl Call {
+    async fn show(&self) -> Result<RequestView, Error> {
+        show(&self.control, &self.caller, self.id).await
+    }
+
+    /// A command on a request the caller may see. One she may not see is not there, whatever she commands.
+    async fn command(self, command: Command) -> Answer<RequestView> {
+        let who = Who::new(&self.caller, self.channel).ok_or_else(Problem::unauthenticated)?;
+        view::seen(&self.control, &self.caller, self.id).await?;
+        let kept = act(&self.control, &who, self.id, command).await?;
+        Ok(Json(view::full(&self.control, &kept)))
+    }
 }
 
 async fn list_requests(
@@ -64,7 +91,7 @@ async fn file_request(
     headers: HeaderMap,
     Body(body): Body<NewRequest>,
 ) -> Answer<RequestView> {
-    let who = who(&caller, &headers)?;
+    let who = Who::new(&caller, channel(&headers)).ok_or_else(Problem::unauthenticated)?;
     let only_say = body.dry_run;
     let draft = draft::draft(body)?;
     let kept = if only_say {
@@ -75,86 +102,32 @@ async fn file_request(
     Ok(Json(view::full(&control, &kept)))
 }
 
-async fn show_request(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(text): Path<String>,
-) -> Answer<RequestView> {
-    Ok(Json(show(&control, &caller, id(&text)?).await?))
+async fn show_request(call: Call) -> Answer<RequestView> {
+    Ok(Json(call.show().await?))
 }
 
-/// A command on a request the caller may see. One she may not see is not there, whatever she commands.
-async fn command(
-    control: &Control,
-    caller: &Caller,
-    headers: &HeaderMap,
-    text: &str,
-    command: Command,
-) -> Answer<RequestView> {
-    let who = who(caller, headers)?;
-    let id = id(text)?;
-    view::seen(control, caller, id).await?;
-    let kept = act(control, &who, id, command).await?;
-    Ok(Json(view::full(control, &kept)))
+async fn review(call: Call, Body(body): Body<NewReview>) -> Answer<RequestView> {
+    call.command(draft::review(body)?).await
 }
 
-async fn review(
-    State(control): State<Control>,
-    caller: Caller,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Body(body): Body<NewReview>,
-) -> Answer<RequestView> {
-    command(&control, &caller, &headers, &id, draft::review(body)?).await
+async fn cancel(call: Call, Body(_): Body<Closing>) -> Answer<RequestView> {
+    call.command(Command::Cancel).await
 }
 
-async fn cancel(
-    State(control): State<Control>,
-    caller: Caller,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Body(_): Body<Closing>,
-) -> Answer<RequestView> {
-    command(&control, &caller, &headers, &id, Command::Cancel).await
+async fn release(call: Call, Body(_): Body<Closing>) -> Answer<RequestView> {
+    call.command(Command::Release).await
 }
 
-async fn release(
-    State(control): State<Control>,
-    caller: Caller,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Body(_): Body<Closing>,
-) -> Answer<RequestView> {
-    command(&control, &caller, &headers, &id, Command::Release).await
+async fn revoke(call: Call, Body(body): Body<Closing>) -> Answer<RequestView> {
+    call.command(Command::Revoke { reason: body.reason }).await
 }
 
-async fn revoke(
-    State(control): State<Control>,
-    caller: Caller,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Body(body): Body<Closing>,
-) -> Answer<RequestView> {
-    command(&control, &caller, &headers, &id, Command::Revoke { reason: body.reason }).await
+async fn over(call: Call, Body(body): Body<Override>) -> Answer<RequestView> {
+    call.command(draft::over(body)?).await
 }
 
-async fn over(
-    State(control): State<Control>,
-    caller: Caller,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Body(body): Body<Override>,
-) -> Answer<RequestView> {
-    command(&control, &caller, &headers, &id, draft::over(body)?).await
-}
-
-async fn sessions(
-    State(control): State<Control>,
-    caller: Caller,
-    Path(text): Path<String>,
-) -> Answer<Page<SessionView>> {
-    let shown = show(&control, &caller, id(&text)?).await?;
-    Ok(Json(Page::whole(shown.sessions)))
+async fn sessions(call: Call) -> Answer<Page<SessionView>> {
+    Ok(Json(Page::whole(call.show().await?.sessions)))
 }
 
 async fn capabilities(State(control): State<Control>, caller: Caller) -> Answer<Capabilities> {

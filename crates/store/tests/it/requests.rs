@@ -197,3 +197,52 @@ async fn what_ran_out_leaves_the_policy_and_is_told_once() {
     assert_eq!(store.audit().query(expired).await.unwrap().events.len(), 2);
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_page_is_read_from_its_index_and_from_nothing_else() {
+    let house = House::new();
+    let store = house.open().await;
+    let start = house.hand.now();
+    let many = u64::try_from(requests::SCANNED).unwrap() + 500;
+    let mine = many + 1;
+    for first in (0..many).step_by(100) {
+        let filed = (first..first + 100).map(|n| {
+            let at = start + SignedDuration::from_secs(n.cast_signed());
+            let (commit, _) = requests::create(filed(n, "bob", "", at)).unwrap();
+            store.commit(commit)
+        });
+        for done in futures_util::future::join_all(filed).await {
+            done.unwrap();
+        }
+    }
+    file(&store, filed(mine, "alice", "", start)).await;
+    let now = start + SignedDuration::from_mins(1);
+    let open: BTreeSet<Status> = [Status::Approved, Status::Pending].into();
+    let all = Filter { limit: Some(20), ..Filter::default() };
+    // Whoever reads the oldest request fails.
+    let rotten = requests::key(RequestId::from_bits(0));
+    store.commit(store::kv::Commit::new().put(rotten, "not a request")).await.unwrap();
+    let newest: Vec<u64> = (many - 20..many).rev().collect();
+    for filter in [
+        all.clone(),
+        Filter { statuses: open.clone(), ..all.clone() },
+        Filter { user: Some("bob".parse().unwrap()), statuses: open.clone(), ..all.clone() },
+    ] {
+        let page = store.requests().list(&filter, None, now).await.unwrap();
+        let ids: Vec<u64> = page.requests.iter().map(|kept| kept.request.id().to_bits()).collect();
+        assert_eq!(ids, newest, "{filter:?}");
+        let next = store.requests().list(&filter, page.next.as_deref(), now).await.unwrap();
+        assert_eq!(next.requests[0].request.id().to_bits(), many - 21, "{filter:?}");
+    }
+    // The one open request of someone else stands on the first page, however many others there are.
+    let hers = Filter { user: Some("alice".parse().unwrap()), statuses: open, ..all.clone() };
+    let page = store.requests().list(&hers, None, now).await.unwrap();
+    assert_eq!(page.requests.len(), 1);
+    // What nothing matches ends after so many, with a place to go on from; going on meets the rotten one.
+    let none = Filter { statuses: [Status::Denied].into(), ..all };
+    let page = store.requests().list(&none, None, now).await.unwrap();
+    assert!(page.requests.is_empty() && page.next.is_some());
+    let beyond = store.requests().list(&none, page.next.as_deref(), now).await;
+    assert!(matches!(beyond, Err(RequestError::Unreadable(_))));
+    store.close().await.unwrap();
+}
