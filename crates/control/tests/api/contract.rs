@@ -36,6 +36,16 @@ async fn the_document_has_exactly_the_endpoints_there_are() {
     assert_eq!(there.len(), endpoints::all().count(), "an endpoint stands in the table twice");
 }
 
+/// Any change of the API is a change of this file: look at the diff, then run with `UPDATE_EXPECT=1`.
+#[tokio::test]
+async fn the_document_is_as_it_was_agreed() {
+    let mut document = document().await;
+    // The version is the program's, and changes without the API.
+    document["info"]["version"] = "*".into();
+    let text = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
+    expect_test::expect_file!["golden/openapi.json"].assert_eq(&text);
+}
+
 #[tokio::test]
 async fn everything_in_the_document_is_described() {
     let document = document().await;
