@@ -161,6 +161,8 @@ pub struct SessionOptions {
     pub record: RecordMode,
     /// What is kept of the values bound to statements.
     pub record_db_values: RecordValues,
+    /// Whether what is typed into a terminal is recorded too. It holds passwords.
+    pub record_input: bool,
     /// Whether desktops are recorded.
     pub record_desktop: bool,
     /// Whether `-R` is allowed.

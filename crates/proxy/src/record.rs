@@ -68,7 +68,11 @@ impl Keep {
             RecordMode::BestEffort => Mode::BestEffort,
             RecordMode::Strict => Mode::Strict,
         };
-        Self { mode, input: Input::Counted }
+        let input = match permit.options().record_input {
+            true => Input::Kept,
+            false => Input::Counted,
+        };
+        Self { mode, input }
     }
 }
 

@@ -57,6 +57,7 @@ pub fn session<'r>(
             .max()
             .unwrap_or(RecordValues::Full),
         record_desktop: roles.clone().any(|role| role.record_desktop != Some(false)),
+        record_input: any(|role| role.record_input),
         remote_forwarding: forwarding(roles.clone(), |role| role.ssh_remote_forwarding),
         x11_forwarding: any(|role| role.permit_x11_forwarding),
     }

@@ -29,6 +29,7 @@ pub struct RoleOptions {
     pub record_db_values: Option<RecordValues>,
     pub record_desktop: Option<bool>,
     pub record_default: Option<RecordMode>,
+    pub record_input: Option<bool>,
     pub record_ssh: Option<RecordMode>,
     pub request_access: Option<RequestAccess>,
     pub request_prompt: Option<String>,

@@ -123,6 +123,11 @@ pub struct RecordDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<bool>)]
     pub desktop: Option<Flag>,
+    /// Whether what is typed into terminals is recorded too. It is not, unless a role says so: it holds every
+    /// password that is typed, also where the terminal shows nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<bool>)]
+    pub input: Option<Flag>,
     /// For SSH: `strict`, `best_effort`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -188,6 +193,7 @@ impl OptionsDocument {
             record_db: record.db.map(|Word(mode)| mode),
             record_db_values: record.db_values.map(|Word(values)| values),
             record_default: record.default.map(|Word(mode)| mode),
+            record_input: flag(&record.input),
             record_ssh: record.ssh.map(|Word(mode)| mode),
             request_access: self.request_access.map(|Word(mode)| mode),
             request_prompt: self.request_prompt.clone(),

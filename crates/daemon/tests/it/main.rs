@@ -25,3 +25,4 @@ mod sshd;
 mod stop;
 mod story;
 mod strangers;
+mod typed;

@@ -25,6 +25,7 @@ pub(crate) fn merged(case: &Value) -> Result<(), String> {
         "pin_source_ip": session.pin_source_ip,
         "port_forwarding": session.local_forwarding && session.remote_forwarding,
         "record_desktop": session.record_desktop,
+        "record_input": session.record_input,
         "remote_forwarding": session.remote_forwarding,
         "ssh_file_copy": session.file_copy,
         "ssh_recording_mode": session.record.to_string(),
