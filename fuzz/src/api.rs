@@ -61,6 +61,9 @@ pub fn document(bytes: &[u8]) {
     for document in documents {
         let json = serde_json::to_string(&document.value).expect("a value is JSON");
         match document.kind {
+            Kind::Db => {
+                law(&json, |own: &api::database::DatabaseDocument| Target::try_from(own).is_ok());
+            }
             Kind::Lock => law(&json, |own: &api::lock::LockDocument| {
                 access::lock::Lock::try_from(own).is_ok()
             }),

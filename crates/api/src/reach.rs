@@ -26,8 +26,11 @@ pub struct ReachView {
 /// A login that is open now.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct ReachLogin {
-    /// The account on the target.
+    /// The account on the target, or the user of a database; `*` where a role allows any.
     pub login: String,
+    /// The databases within a server that may be named, as roles write them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<String>,
     /// When it ends, where a grant opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -58,13 +58,10 @@ fn view(reach: &Reach) -> ReachView {
     }
 }
 
-fn login(login: Option<&Login>) -> String {
-    login.map_or_else(String::new, ToString::to_string)
-}
-
 fn open(open: &Open) -> ReachLogin {
     ReachLogin {
-        login: login(open.login.as_ref()),
+        login: open.account.as_deref().unwrap_or_default().to_owned(),
+        databases: open.databases.clone(),
         until: open.until,
         request: open.requests.first().map(ToString::to_string),
     }
@@ -72,7 +69,7 @@ fn open(open: &Open) -> ReachLogin {
 
 fn requestable(way: &Requestable) -> ReachRequestable {
     ReachRequestable {
-        login: login(way.login.as_ref()),
+        login: way.account.as_deref().unwrap_or_default().to_owned(),
         roles: way.roles.iter().map(ToString::to_string).collect(),
         command: way.step.command(),
     }
@@ -83,12 +80,9 @@ async fn why(State(control): State<Control>, caller: Caller, query: List) -> Ans
     let target: TargetName = query
         .parsed("target")?
         .ok_or_else(|| Failure::field("target", "missing: the target's name"))?;
-    let login: Login = query
-        .parsed("login")?
-        .ok_or_else(|| Failure::field("login", "missing: the account on it"))?;
+    let ask = asked(target, &query)?;
     control.caught_up().await;
     let identity = whose(&control, &caller, query.parsed("user")?)?;
-    let ask = Ask::ssh(target, login);
     let now = control.now();
     Ok(Json(control.store().policy().read(|policy| {
         match policy.decide(&identity, &ask, now) {
@@ -117,6 +111,22 @@ async fn why(State(control): State<Control>, caller: Caller, query: List) -> Ans
             },
         }
     })))
+}
+
+/// What is asked about: a host, or with `kind=db` a database.
+fn asked(target: TargetName, query: &List) -> Result<Ask, Failure> {
+    let missing = || Failure::field("login", "missing: the account on it");
+    match query.text("kind").unwrap_or("node") {
+        "node" => {
+            let login: Login = query.parsed("login")?.ok_or_else(missing)?;
+            Ok(Ask::ssh(target, login))
+        }
+        "db" => {
+            let user = query.text("login").filter(|user| !user.is_empty()).ok_or_else(missing)?;
+            Ok(Ask::db(target, user, query.text("name")))
+        }
+        _ => Err(Failure::field("kind", "expected `node` or `db`")),
+    }
 }
 
 /// Who is asked about: the caller; another user for whoever may read users, as if she had just logged in

@@ -234,6 +234,18 @@ impl<'a> Extent<'a> {
         kube(self.user, self.roles.iter().copied(), self.selecting(), self.target)
     }
 
+    /// The database users that roles which select the target write out, patterns as they are written; one's own where
+    /// they are made on demand.
+    pub(super) fn written_db_users(&self) -> BTreeSet<String> {
+        let written = self.selecting().flat_map(|role| match role.options.create_db_user_mode {
+            Some(CreateDbUser::BestEffortDrop | CreateDbUser::Keep) => {
+                vec![self.user.name.as_str().to_owned()]
+            }
+            Some(CreateDbUser::Off) | None => listed(self.user, &role.allow.db_users),
+        });
+        written.collect()
+    }
+
     /// Database users. With users made on demand, one's own name alone.
     #[must_use]
     pub fn db_users(&self) -> DbUsers {

@@ -30,8 +30,11 @@ pub struct Reach {
 /// A way in that is open.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Open {
-    /// The account, for hosts; elsewhere the way in has no name here.
-    pub login: Option<Login>,
+    /// The account on a host or a desktop, the user of a database (as a role writes it: `*` is any); elsewhere the way
+    /// in has no name here.
+    pub account: Option<Box<str>>,
+    /// The databases within a server, as roles write them.
+    pub databases: Vec<String>,
     /// Until when, where a grant opens it.
     pub until: Option<Timestamp>,
     /// The requests that open it.
@@ -41,8 +44,8 @@ pub struct Open {
 /// A way in that a request would open.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Requestable {
-    /// The account, for hosts.
-    pub login: Option<Login>,
+    /// The account, as for one that is open.
+    pub account: Option<Box<str>>,
     /// The roles any of which would be enough; empty where only the resource can be asked for.
     pub roles: Vec<RoleName>,
     /// The request that would open it.
@@ -79,10 +82,6 @@ impl Policy {
         let names = held.names();
         let (mut open, mut requestable) = (Vec::new(), Vec::new());
         for action in ways(held, wanted, target) {
-            let login = match &action {
-                Action::Ssh { login } | Action::Desktop { login } => Some(login.clone()),
-                Action::App { .. } | Action::Db { .. } | Action::Kube { .. } => None,
-            };
             let subject = Subject {
                 user: Some(&held.user.name),
                 roles: &names,
@@ -92,8 +91,7 @@ impl Policy {
             match self.carried(held, target, &action) {
                 Ok(carried) => {
                     if self.way_unlocked(&subject, &target.id, &carried, now).is_ok() {
-                        let Carried { requests, until, .. } = carried;
-                        open.push(Open { login, until, requests });
+                        open.push(way_in(held, &action, carried));
                     }
                 }
                 Err(_) => {
@@ -102,13 +100,7 @@ impl Policy {
                         let carried = Carried { roles: vec![role], ..Carried::default() };
                         self.way_unlocked(&subject, &target.id, &carried, now).is_ok()
                     };
-                    requestable.extend(self.requestable(
-                        held,
-                        wanted,
-                        target,
-                        (&action, login),
-                        unlocked,
-                    ));
+                    requestable.extend(self.requestable(held, wanted, target, &action, unlocked));
                 }
             }
         }
@@ -123,7 +115,7 @@ impl Policy {
         held: &Held<'_>,
         wanted: &Wanted<'_>,
         target: &Target,
-        (action, login): (&Action, Option<Login>),
+        action: &Action,
         unlocked: impl Fn(&Role) -> bool,
     ) -> Option<Requestable> {
         let matter = super::matching::Matter { user: held.user, target, action };
@@ -134,6 +126,7 @@ impl Policy {
             |role: &&&Role| matter.allowed_by(role) && !matter.denied_by(role) && unlocked(role);
         let roles: Vec<RoleName> =
             wanted.roles.iter().filter(opens).map(|role| role.name().clone()).collect();
+        let account: Option<Box<str>> = action.login().map(Into::into);
         let step = match roles.first() {
             Some(first) => {
                 NextStep::RequestRoles { roles: vec![first.clone()], approvers: Vec::new() }
@@ -142,12 +135,12 @@ impl Policy {
                 wanted.searches.iter().find(opens)?;
                 NextStep::RequestResource {
                     resource: ResourceId::target(self.cluster().clone(), target.id.clone()),
-                    login: login.as_ref().map(|login| login.as_str().into()),
+                    login: account.clone(),
                     approvers: Vec::new(),
                 }
             }
         };
-        Some(Requestable { login, roles, step })
+        Some(Requestable { account, roles, step })
     }
 
     /// Whether `user` may see and use another cluster. A role that says nothing of clusters is about those
@@ -203,6 +196,23 @@ impl Policy {
     }
 }
 
+/// How an action that is carried is shown.
+fn way_in(held: &Held<'_>, action: &Action, carried: Carried<'_>) -> Open {
+    let mut databases = BTreeSet::new();
+    if matches!(action, Action::Db { .. }) {
+        for role in &carried.roles {
+            let names = role.allow.db_names.texts(&held.user.traits);
+            databases.extend(names.into_iter().map(std::borrow::Cow::into_owned));
+        }
+    }
+    Open {
+        account: action.login().map(Into::into),
+        databases: databases.into_iter().collect(),
+        until: carried.until,
+        requests: carried.requests,
+    }
+}
+
 /// What may be asked for.
 struct Wanted<'p> {
     roles: Vec<&'p Role>,
@@ -217,7 +227,10 @@ fn ways(held: &Held<'_>, wanted: &Wanted<'_>, target: &Target) -> Vec<Action> {
     let extent = Extent::new(held.user, all, target);
     match target.id.kind {
         TargetKind::App => vec![Action::App { aws_role_arn: None }],
-        TargetKind::Db => vec![Action::Db { user: None, name: None }],
+        TargetKind::Db => {
+            let users = extent.written_db_users().into_iter();
+            users.map(|user| Action::Db { user: Some(user.into()), name: None }).collect()
+        }
         TargetKind::Desktop => {
             extent.written_logins().into_iter().map(|login| Action::Desktop { login }).collect()
         }

@@ -1,6 +1,7 @@
 //! What `tsh ls` shows: what is open, what could be asked for, and nothing else.
 
-use super::world::World;
+use super::world::{World, identity};
+use access::ask::Ask;
 use access::lock::LockTarget;
 use access::target::TargetKind;
 use expect_test::expect;
@@ -10,12 +11,12 @@ fn seen(world: &World, user: &str) -> String {
     for reach in world.policy.reach(&user.parse().unwrap(), world.now) {
         out += &format!("{}", reach.target);
         for open in &reach.open {
-            let login = open.login.as_ref().map_or("*", |login| login.as_str());
+            let login = open.account.as_deref().unwrap_or("*");
             let until = open.until.map(|until| format!(" until {until}")).unwrap_or_default();
             out += &format!("  {login}{until}");
         }
         for ask in &reach.requestable {
-            let login = ask.login.as_ref().map_or("*", |login| login.as_str());
+            let login = ask.account.as_deref().unwrap_or("*");
             out += &format!("  ({login}: {})", ask.step.command());
         }
         out += "\n";
@@ -35,12 +36,12 @@ fn everyone_sees_what_they_can_reach_or_ask_for() {
         .collect();
     expect![[r#"
         alice:
-        db/orders  (*: tsh request new --roles=dba --reason="...")
+        db/orders  (dba: tsh request new --roles=dba --reason="...")
         node/db-box  (root: tsh request new --roles=dba --reason="...")
         node/lab  alice  dev
         node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="...")
         bob:
-        db/orders  * until 2026-03-02T13:00:00Z
+        db/orders  dba until 2026-03-02T13:00:00Z
         node/lab  bob  dev
         carol:
         dave:
@@ -49,7 +50,7 @@ fn everyone_sees_what_they_can_reach_or_ask_for() {
         node/lab  admin  root
         node/web-1  admin  root
         eve:
-        db/orders  (*: tsh request new --roles=dba --reason="...")
+        db/orders  (dba: tsh request new --roles=dba --reason="...")
         node/db-box  (root: tsh request new --roles=dba --reason="...")
         node/lab  dev  eve
         node/web-1  root until 2026-03-02T13:00:00Z
@@ -64,13 +65,21 @@ fn what_is_shown_as_open_is_open() {
     world.grant(1, "alice", &["dba"], &[], 1);
     for user in ["alice", "bob", "carol", "dave"] {
         for reach in world.policy.reach(&user.parse().unwrap(), world.now) {
+            let open = |account: &str| match reach.target.kind {
+                TargetKind::Db => {
+                    let ask = Ask::db(reach.target.name.clone(), account, None);
+                    world.policy.decide(&identity(user), &ask, world.now).is_ok()
+                }
+                _ => world.ssh(user, &format!("{account}@{}", reach.target.name)).is_ok(),
+            };
             let logins = world.policy.logins(&user.parse().unwrap(), &reach.target, world.now);
-            for login in reach.open.iter().filter_map(|open| open.login.as_ref()) {
-                assert!(world.ssh(user, &format!("{login}@{}", reach.target.name)).is_ok());
-                assert!(logins.contains(login));
+            for account in reach.open.iter().filter_map(|open| open.account.as_deref()) {
+                assert!(open(account));
+                let host = reach.target.kind == TargetKind::Node;
+                assert!(!host || logins.iter().any(|login| login.as_str() == account));
             }
-            for login in reach.requestable.iter().filter_map(|ask| ask.login.as_ref()) {
-                assert!(world.ssh(user, &format!("{login}@{}", reach.target.name)).is_err());
+            for account in reach.requestable.iter().filter_map(|ask| ask.account.as_deref()) {
+                assert!(!open(account));
             }
         }
     }
@@ -98,11 +107,11 @@ fn what_a_lock_forbids_is_neither_open_nor_to_be_asked_for() {
     let node = LockTarget { node: Some("db-box".parse().unwrap()), ..LockTarget::default() };
     expect![[r#"
         alice:
-        db/orders  (*: tsh request new --roles=dba --reason="...")
+        db/orders  (dba: tsh request new --roles=dba --reason="...")
         node/lab  alice  dev
         node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="...")
         bob:
-        db/orders  * until 2026-03-02T13:00:00Z
+        db/orders  dba until 2026-03-02T13:00:00Z
         node/lab  bob  dev
         dave:
         db/orders  *
@@ -113,10 +122,10 @@ fn what_a_lock_forbids_is_neither_open_nor_to_be_asked_for() {
     let login = LockTarget { login: Some("root".parse().unwrap()), ..LockTarget::default() };
     expect![[r#"
         alice:
-        db/orders  (*: tsh request new --roles=dba --reason="...")
+        db/orders  (dba: tsh request new --roles=dba --reason="...")
         node/lab  alice  dev
         bob:
-        db/orders  * until 2026-03-02T13:00:00Z
+        db/orders  dba until 2026-03-02T13:00:00Z
         node/lab  bob  dev
         dave:
         db/orders  *
@@ -145,12 +154,12 @@ fn what_a_lock_forbids_is_neither_open_nor_to_be_asked_for() {
     };
     expect![[r#"
         alice:
-        db/orders  (*: tsh request new --roles=dba --reason="...")
+        db/orders  (dba: tsh request new --roles=dba --reason="...")
         node/db-box  (root: tsh request new --roles=dba --reason="...")
         node/lab  alice  dev
         node/web-1  (root: tsh request new --resource=/main/node/web-1 --login=root --reason="...")
         bob:
-        db/orders  * until 2026-03-02T13:00:00Z
+        db/orders  dba until 2026-03-02T13:00:00Z
         node/lab  bob  dev
         dave:
         db/orders  *
@@ -179,15 +188,17 @@ fn what_is_shown_under_locks_is_what_is_decided() {
                     .iter()
                     .filter(|reach| reach.target == at.id)
                     .flat_map(|reach| &reach.open)
-                    .filter_map(|open| open.login.clone())
+                    .filter_map(|open| open.account.clone())
                     .collect();
                 for login in ["root", "alice", "dev", "admin"] {
                     let may = world.ssh(user, &format!("{login}@{}", at.id.name)).is_ok();
-                    let is_open = open.iter().any(|open| open.as_str() == login);
+                    let is_open = open.iter().any(|open| **open == *login);
                     assert_eq!(is_open, may, "{target}: {user} as {login}@{}", at.id.name);
                 }
                 let logins = world.policy.logins(&name, &at.id, world.now);
-                assert_eq!(logins.into_iter().collect::<Vec<_>>(), open, "{target}: {user}");
+                let logins: Vec<Box<str>> =
+                    logins.iter().map(|login| login.as_str().into()).collect();
+                assert_eq!(logins, open, "{target}: {user}");
             }
         }
     }

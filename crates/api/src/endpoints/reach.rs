@@ -26,7 +26,9 @@ pub const WHY: Endpoint = Endpoint::get(
 )
 .query(&[
     Parameter::new("target", "The target's name."),
-    Parameter::new("login", "The account on it."),
+    Parameter::new("login", "The account on it, or the user of a database."),
+    Parameter::new("kind", "What the target is: `node`, the default, or `db`."),
+    Parameter::new("name", "The database within a server."),
     Parameter::new("user", "Another user; needs the rule to read users."),
 ])
 .answers::<WhyView>();

@@ -110,9 +110,15 @@ mod tests {
         });
         let mut web = target("web\u{1b}[2J");
         let until = Some("2019-11-07T20:38:00Z".parse().unwrap());
-        web.logins.push(ReachLogin { login: "deploy".into(), until: None, request: None });
+        web.logins.push(ReachLogin {
+            login: "deploy".into(),
+            databases: vec![],
+            until: None,
+            request: None,
+        });
         web.logins.push(ReachLogin {
             login: "root".into(),
+            databases: vec![],
             until,
             request: Some("bc8ca931-fec9-4b15".into()),
         });

@@ -16,14 +16,15 @@ use crate::when;
 /// Ends with 0 if it would, with 3 if not.
 ///
 ///     tsh why ssh root@db-box
+///     tsh why db app@orders/shop
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct WhyArgs {
     /// The protocol
-    #[arg(value_parser = ["ssh"])]
+    #[arg(value_parser = ["ssh", "db"])]
     protocol: String,
-    /// The login and the target
-    #[arg(value_name = "LOGIN@TARGET")]
+    /// The login and the target; for a database also the one within the server
+    #[arg(value_name = "LOGIN@TARGET[/DATABASE]")]
     target: String,
     /// Ask for another user (needs the rule to read users)
     #[arg(long, value_name = "USER")]
@@ -43,7 +44,14 @@ pub fn run(cx: &mut Context, args: WhyArgs) -> Result<Exit, Error> {
             Error::usage(format!("`{}` does not say as whom", one_line(&args.target)))
                 .hint("write LOGIN@TARGET, such as: tsh why ssh root@db-box")
         })?;
-    let mut query = vec![("target", target.to_owned()), ("login", login.to_owned())];
+    let mut query = vec![("login", login.to_owned())];
+    if args.protocol == "db" {
+        let (target, name) = target.split_once('/').map_or((target, None), |(t, n)| (t, Some(n)));
+        query.extend([("kind", "db".to_owned()), ("target", target.to_owned())]);
+        query.extend(name.map(|name| ("name", name.to_owned())));
+    } else {
+        query.push(("target", target.to_owned()));
+    }
     query.extend(args.user.map(|user| ("user", user)));
     let why: WhyView = cx.api()?.read(&WHY, &[], &query)?;
     let now = cx.now();
