@@ -14,6 +14,7 @@ mod error;
 pub mod gate;
 mod listen;
 mod live;
+mod mysql;
 pub mod nodes;
 mod postgres;
 pub mod record;
@@ -166,6 +167,10 @@ pub(crate) struct House {
     pub(crate) hosts: ssh::hosts::Hosts,
     /// The names under which this house itself is reached.
     pub(crate) names: Vec<String>,
+    /// The connection numbers that MySQL's clients are greeted with.
+    pub(crate) numbers: mysql::Numbers,
+    /// The versions that MySQL's clients are greeted with.
+    pub(crate) versions: mysql::Versions,
     /// Who may cancel what in PostgreSQL databases.
     pub(crate) cancels: postgres::Cancels,
     pub(crate) upstream: Arc<russh::client::Config>,
@@ -253,6 +258,8 @@ impl Proxy {
         let house = House {
             hosts: ssh::hosts::Hosts::new(Arc::clone(&authorities), names.clone()),
             names,
+            numbers: mysql::Numbers::default(),
+            versions: mysql::Versions::default(),
             cancels: postgres::Cancels::default(),
             upstream: ssh::upstream::config(ssh::upstream::Trust::Authority),
             upstream_pinned: ssh::upstream::config(ssh::upstream::Trust::Keys),
@@ -302,6 +309,27 @@ impl Proxy {
         listener: tokio::net::TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> std::io::Result<()> {
-        listen::accept(Arc::clone(&self.house), listener, shutdown).await
+        let house = Arc::clone(&self.house);
+        listen::accept(Arc::clone(&house), listener, shutdown, move |wire, peer, slot| {
+            route::route(Arc::clone(&house), wire, peer, slot)
+        })
+        .await
+    }
+
+    /// Accepts connections of MySQL's clients until `shutdown` is ready. They need a port of their own: in this protocol
+    /// the server speaks first, so nothing could be told from a client's first bytes.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub async fn serve_mysql(
+        &self,
+        listener: tokio::net::TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> std::io::Result<()> {
+        let house = Arc::clone(&self.house);
+        listen::accept(Arc::clone(&house), listener, shutdown, move |wire, peer, slot| {
+            route::mysql(Arc::clone(&house), wire, peer, slot)
+        })
+        .await
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::{House, route};
+use crate::House;
 
 pub use slots::SlotLimits;
 pub(crate) use slots::{Slot, Slots};
@@ -62,11 +62,12 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-/// Accepts connections until `shutdown` is ready.
-pub(crate) async fn accept(
+/// Accepts connections until `shutdown` is ready, and gives each to `serve`.
+pub(crate) async fn accept<S: Future<Output = ()> + Send + 'static>(
     house: Arc<House>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
+    serve: impl Fn(Wire, SocketAddr, Option<Slot>) -> S + Send,
 ) -> io::Result<()> {
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -85,7 +86,7 @@ pub(crate) async fn accept(
                     tracing::debug!(%peer, "too many unauthenticated connections from this address: refused");
                     continue;
                 }
-                tokio::spawn(route::route(Arc::clone(&house), wire, peer, slot));
+                tokio::spawn(serve(wire, peer, slot));
             }
             Err(error) if is_passing(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");

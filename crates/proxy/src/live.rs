@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use access::ask::Ask;
 use access::name::{SessionId, UserName};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::House;
 use crate::error::Error;
@@ -34,6 +35,10 @@ pub(crate) struct Session {
     pub(crate) house: Arc<House>,
     pub(crate) recording: Recording,
     rights: RwLock<Arc<Rights>>,
+    /// What is asked for now, where that is not what the session began with.
+    turned: RwLock<Option<Ask>>,
+    /// Wakes whoever watches over the session when that has changed.
+    pub(crate) turning: Notify,
     notices: watch::Sender<Notice>,
     began: tokio::time::Instant,
     /// Milliseconds after `began` at which the client was last heard of.
@@ -54,6 +59,8 @@ impl Session {
             house,
             recording,
             rights: RwLock::new(Arc::new(rights)),
+            turned: RwLock::default(),
+            turning: Notify::new(),
             notices: watch::Sender::default(),
             began: tokio::time::Instant::now(),
             heard: AtomicU64::new(0),
@@ -70,6 +77,20 @@ impl Session {
         if *self.rights() != rights {
             *self.rights.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rights);
         }
+    }
+
+    /// The caller, with what is asked for now.
+    pub(crate) fn asking(&self) -> Caller {
+        let turned = self.turned.read().unwrap_or_else(PoisonError::into_inner);
+        let ask = turned.as_ref().unwrap_or(&self.caller.ask).clone();
+        Caller { ask, ..self.caller.clone() }
+    }
+
+    /// From now on `ask` is what the session is for: another database on the same server. The policy has been asked,
+    /// and is asked about it from now on.
+    pub(crate) fn turn_to(&self, ask: Ask) {
+        *self.turned.write().unwrap_or_else(PoisonError::into_inner) = Some(ask);
+        self.turning.notify_one();
     }
 
     /// The client did something.

@@ -1,5 +1,6 @@
 //! Which door a connection goes to, by its first bytes.
 
+mod mysql;
 mod secured;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::ssh::{self, Approach};
 
 use secured::Known;
 
+pub(crate) use mysql::mysql;
 pub use secured::PROTOCOLS;
 pub(crate) use secured::Secured;
 
@@ -83,6 +85,10 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
                 ssh::serve(house, wire, Approach { severer: Some(severer), ..approach }).await;
             log_end(peer, &served);
         }
+        Ok(Some(Sorted::MySql(secured))) => {
+            let peer = secured.peer;
+            log_end(peer, &crate::mysql::serve(house, *secured, None).await);
+        }
         Ok(Some(Sorted::Postgres(secured))) => {
             let peer = secured.peer;
             log_end(peer, &postgres::serve(house, *secured).await);
@@ -100,6 +106,7 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
 enum Sorted {
     Ssh { wire: Wire, approach: Approach },
     Http { connection: Box<HttpConnection>, slot: Option<Slot> },
+    MySql(Box<Secured>),
     Postgres(Box<Secured>),
 }
 

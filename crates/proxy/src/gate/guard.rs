@@ -67,7 +67,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
         policy.mark_unchanged();
         let looked = tokio::time::Instant::now();
         let before = session.rights().until;
-        match gate.still(&session.caller, session.id, session.now()) {
+        match gate.still(&session.asking(), session.id, session.now()) {
             Ok(rights) => session.adopt(rights),
             Err(refused) => {
                 let ended = before.is_some_and(|until| session.now() >= until);
@@ -100,6 +100,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
                     tokio::time::sleep_until(looked + BETWEEN_LOOKS).await;
                     break;
                 }
+                () = session.turning.notified() => break,
                 () = session.house.closing.cancelled() => return Cut::closing(),
                 () = async { match wake { Some(wake) => tokio::time::sleep(wake).await, None => std::future::pending().await } } => {}
                 broken = session.recording.broken() => return Cut::new("recording_broken", broken.public()),
@@ -108,7 +109,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
         }
         if rights.until.is_some_and(|until| session.now() >= until)
             && gate
-                .still(&session.caller, session.id, session.now())
+                .still(&session.asking(), session.id, session.now())
                 .is_ok_and(|again| again.until == rights.until)
         {
             // A permit that claims to go on after its own end.

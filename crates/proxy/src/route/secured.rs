@@ -83,6 +83,24 @@ async fn secure(
     slot: Option<Slot>,
     known: Known,
 ) -> Option<Sorted> {
+    let secured = shake_hands(house, wire, peer, slot).await?;
+    let spoken = secured.stream.get_ref().1.alpn_protocol();
+    let (http2, routed) = (spoken == Some(HTTP_2), spoken == Some(ROUTED));
+    if !routed && known == Known::Nothing && spoken != Some(POSTGRES) {
+        let Secured { stream, identity, lapsed, slot, .. } = secured;
+        let connection = HttpConnection { stream, peer, identity, lapsed, http2 };
+        return Some(Sorted::Http { connection: Box::new(connection), slot });
+    }
+    if routed { by_line(secured).await } else { Some(Sorted::Postgres(Box::new(secured))) }
+}
+
+/// The TLS handshake, who is there, and the target that the host name asks for.
+pub(super) async fn shake_hands(
+    house: &House,
+    wire: Wire,
+    peer: SocketAddr,
+    slot: Option<Slot>,
+) -> Option<Secured> {
     let severer = wire.severer();
     let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire);
     let handshake = match acceptor.await {
@@ -109,17 +127,9 @@ async fn secure(
             }
         }
     }
-    let spoken = tls.alpn_protocol();
-    let (http2, routed) = (spoken == Some(HTTP_2), spoken == Some(ROUTED));
-    if !routed && known == Known::Nothing && spoken != Some(POSTGRES) {
-        let connection = HttpConnection { stream: Box::new(stream), peer, identity, lapsed, http2 };
-        return Some(Sorted::Http { connection: Box::new(connection), slot });
-    }
     let target = tls.server_name().and_then(|asked| target_in(asked, &house.names));
     let stream = Box::new(stream);
-    let secured =
-        Secured { stream, ahead: BytesMut::new(), identity, lapsed, peer, target, severer, slot };
-    if routed { by_line(secured).await } else { Some(Sorted::Postgres(Box::new(secured))) }
+    Some(Secured { stream, ahead: BytesMut::new(), identity, lapsed, peer, target, severer, slot })
 }
 
 /// The target that a host name asks for: `orders` in `orders.gw.example.com` of the house `gw.example.com`.
@@ -141,7 +151,11 @@ async fn by_line(mut secured: Secured) -> Option<Sorted> {
                         secured.target = Some(target.into());
                         Some(Sorted::Postgres(Box::new(secured)))
                     }
-                    Route::MySql { .. } | Route::Ssh { .. } => {
+                    Route::MySql { target } => {
+                        secured.target = Some(target.into());
+                        Some(Sorted::MySql(Box::new(secured)))
+                    }
+                    Route::Ssh { .. } => {
                         let no = b"countersign: this protocol is not spoken inside TLS\r\n";
                         part(secured.stream, no).await
                     }

@@ -12,7 +12,11 @@
 //!
 //! The database is `orders` for both. Needs Debian's `postgresql` and `mariadb-server`.
 
-#![allow(dead_code, reason = "several test programs include this, and each uses some of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "several test programs include this, and each uses some of it"
+)]
 
 #[path = "servers/certificate.rs"]
 mod certificate;

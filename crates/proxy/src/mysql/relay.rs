@@ -1,0 +1,371 @@
+//! The relay between a client that is in and its database: one task, both directions.
+//!
+//! ```text
+//!   client ──► up:   [ready][undecided] ──► server      a command is decided on before a byte of it is ready
+//!   client ◄── down: [ready][undecided] ◄── server      walked as it comes; all of it is ready at once
+//! ```
+//!
+//! A refused command is answered in its turn: what was passed before it is answered first, and nothing behind it is
+//! looked at until then. Nothing is read from a side while [`lane::MOST`] waits for the other one, so a client that
+//! does not read stalls its server and nobody else.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use wire::mysql::{Capabilities, Commands, Event, Front, HEADER, Malformed, Replies, put_packet};
+
+use super::judge::{Judge, Tag, Verdict};
+use super::lane::{self, Lane};
+use super::say::{self, Words};
+use crate::corridor::Ended;
+use crate::database::Fault;
+use crate::error::Error;
+use crate::gate::Cut;
+use crate::live::Session;
+
+/// Commands that were passed and are not answered. No client needs so many on their way; one that sends more waits.
+const MAX_PIPELINE: usize = 1024;
+/// How long a last word may take to reach a client.
+const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
+
+/// Why a relay ends.
+#[derive(Debug)]
+enum End {
+    /// The client has left.
+    Left,
+    /// The server has left.
+    Gone,
+    /// The server has broken its protocol.
+    Garbled(Malformed),
+    /// The policy does not let it go on.
+    Cut(Cut),
+}
+
+/// What is done when everything that was passed has been answered.
+#[derive(Debug)]
+enum Held {
+    /// The command at the front is answered so.
+    Refuse(Words),
+    /// What follows is looked at.
+    Settle,
+}
+
+#[derive(Debug)]
+pub(super) struct Relay<F, B> {
+    session: Arc<Session>,
+    front: F,
+    back: B,
+    up: Lane,
+    down: Lane,
+    commands: Commands,
+    replies: Replies<Tag>,
+    judge: Judge,
+    held: Option<Held>,
+    /// Bytes that must be undecided before there is anything to decide.
+    wants: usize,
+    /// The client sends nothing more.
+    left: bool,
+    /// The server sends nothing more.
+    gone: bool,
+    /// The server takes nothing more.
+    deaf: bool,
+}
+
+impl<F, B> Relay<F, B>
+where
+    F: AsyncRead + AsyncWrite + Unpin + Send,
+    B: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    /// `capabilities` are those of both legs; `ahead` is what was read of either side too early.
+    pub(super) fn new(
+        session: Arc<Session>,
+        (front, up): (F, BytesMut),
+        (back, down): (B, BytesMut),
+        capabilities: Capabilities,
+    ) -> Self {
+        Self {
+            judge: Judge::new(Arc::clone(&session)),
+            session,
+            front,
+            back,
+            up: Lane::new(up),
+            down: Lane::new(down),
+            commands: Commands::default(),
+            replies: Replies::new(capabilities),
+            held: None,
+            wants: HEADER,
+            left: false,
+            gone: false,
+            deaf: false,
+        }
+    }
+
+    /// Relays until one side leaves, or the session is cut.
+    pub(super) async fn run(&mut self, cut: impl Future<Output = Cut> + Send) -> Ended {
+        let mut cut = pin!(cut);
+        let end = tokio::select! {
+            biased;
+            cut = &mut cut => End::Cut(cut),
+            end = poll_fn(|cx| self.poll(cx)) => end,
+        };
+        match end {
+            End::Left => Ended::Finished,
+            End::Cut(cut) => {
+                self.say(say::cut(&cut)).await;
+                Ended::Cut(cut)
+            }
+            End::Garbled(error) => {
+                self.say(say::garbled()).await;
+                self.failed(Fault::Malformed(error.to_string().into()))
+            }
+            End::Gone if self.replies.waiting() > 0 => {
+                self.say(say::vanished()).await;
+                self.failed(Fault::Vanished("an answer"))
+            }
+            End::Gone => {
+                self.close().await;
+                Ended::Finished
+            }
+        }
+    }
+
+    fn failed(&self, fault: Fault) -> Ended {
+        let target = self.session.caller.target().as_str().into();
+        Ended::Failed(Error::Database { target, fault: Box::new(fault) })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            match self.turn(cx) {
+                Err(end) => return Poll::Ready(end),
+                Ok(true) => {}
+                Ok(false) => {
+                    self.replies.rest();
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// One turn of everything; whether anything moved.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut moved = self.hear_client(cx)?;
+        self.decide();
+        if !self.deaf {
+            // A server that takes nothing more may still have said why: that is read first.
+            match self.up.poll_drain(cx, &mut self.back) {
+                Ok(drained) => moved |= drained,
+                Err(_) => self.deaf = true,
+            }
+        }
+        moved |= self.hear_server(cx)?;
+        // What was held may be decided on now.
+        if self.held.is_some() {
+            self.decide();
+            moved |= self.held.is_none();
+        }
+        moved |= self.down.poll_drain(cx, &mut self.front).map_err(|_| End::Left)?;
+        if self.left && (self.deaf || self.up.is_drained()) {
+            return Err(End::Left);
+        }
+        if self.gone && self.down.is_drained() {
+            return Err(End::Gone);
+        }
+        Ok(moved)
+    }
+
+    fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let most = lane::MOST.max(self.up.ready.saturating_add(self.wants));
+        if self.left || self.up.buf.len() >= most {
+            return Ok(false);
+        }
+        match self.up.poll_fill(cx, &mut self.front) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(0) | Err(_)) => {
+                self.left = true;
+                Ok(true)
+            }
+            Poll::Ready(Ok(_)) => {
+                self.session.heard();
+                Ok(true)
+            }
+        }
+    }
+
+    /// Decides on what the client has sent, as far as it can be decided on now.
+    fn decide(&mut self) {
+        loop {
+            if self.held.is_some() && !self.release() {
+                return;
+            }
+            if self.replies.waiting() >= MAX_PIPELINE {
+                return;
+            }
+            let undecided = self.up.undecided();
+            match self.commands.front(undecided) {
+                Front::Wants(n) => {
+                    self.wants = n;
+                    return;
+                }
+                Front::Rest(n) => {
+                    self.commands.taken(undecided, n);
+                    self.up.pass(n);
+                }
+                // Taken out when nothing stands before it.
+                Front::Skipped(_) if self.up.ready > 0 => return,
+                Front::Skipped(n) => {
+                    self.commands.taken(undecided, n);
+                    self.up.buf.advance(n);
+                }
+                Front::Command { payload, len, whole, .. } => {
+                    let verdict = self.judge.command(payload, whole);
+                    self.carry_out(verdict, len);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, verdict: Verdict, len: usize) {
+        match verdict {
+            Verdict::Pass(answer) => {
+                self.pass(len);
+                if let Some((shape, tag)) = answer {
+                    self.replies.expect(shape, tag);
+                }
+            }
+            Verdict::Settle(shape, tag) => {
+                self.pass(len);
+                self.replies.expect(shape, tag);
+                self.held = Some(Held::Settle);
+            }
+            Verdict::Replace(payload, shape, tag) => {
+                // INVARIANT: only commands that were seen whole are replaced, and they are short.
+                let behind = self.up.buf.split_off(self.up.ready);
+                self.commands.pass(&behind, len);
+                put_packet(&mut self.up.buf, 0, &payload);
+                self.up.pass_all();
+                self.up.buf.extend_from_slice(behind.get(len..).unwrap_or_default());
+                self.replies.expect(shape, tag);
+            }
+            Verdict::Refuse(words) => self.held = Some(Held::Refuse(words)),
+        }
+    }
+
+    fn pass(&mut self, len: usize) {
+        self.commands.pass(self.up.undecided(), len);
+        self.up.pass(len);
+    }
+
+    /// Does what was held, when its turn has come. Whether there is more to decide.
+    fn release(&mut self) -> bool {
+        if self.replies.waiting() > 0 || self.up.ready > 0 {
+            return false;
+        }
+        let Some(Held::Refuse(words)) = self.held.take() else { return true };
+        // The whole command goes first: its answer has the next sequence number.
+        if self.commands.between()
+            && let Front::Command { len, .. } = self.commands.front(&self.up.buf)
+        {
+            self.commands.skip(&self.up.buf, len);
+            self.up.buf.advance(len);
+        }
+        while let Front::Skipped(n) = self.commands.front(&self.up.buf) {
+            self.commands.taken(&self.up.buf, n);
+            self.up.buf.advance(n);
+        }
+        if let (false, Front::Wants(n)) =
+            (self.commands.between(), self.commands.front(&self.up.buf))
+        {
+            self.wants = n;
+            self.held = Some(Held::Refuse(words));
+            return false;
+        }
+        put_packet(&mut self.down.buf, self.commands.seq().wrapping_add(1), &words.0);
+        self.down.pass_all();
+        true
+    }
+
+    fn hear_server(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        if self.gone || self.down.buf.len() >= lane::MOST {
+            return Ok(false);
+        }
+        match self.down.poll_fill(cx, &mut self.back) {
+            Poll::Pending if self.down.undecided().is_empty() => Ok(false),
+            Poll::Ready(Ok(0) | Err(_)) => {
+                self.gone = true;
+                Ok(true)
+            }
+            Poll::Pending | Poll::Ready(Ok(_)) => {
+                self.walk()?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Looks at what the server has sent, and lets it go on.
+    fn walk(&mut self) -> Result<(), End> {
+        loop {
+            let walked = self.replies.walk(self.down.undecided());
+            let (n, event) = walked.map_err(End::Garbled)?;
+            self.down.pass(n);
+            match event {
+                None => return Ok(()),
+                Some(Event::Done(tag, outcome)) => self.judge.answered(tag, outcome),
+                Some(Event::File(_)) => self.commands.file(),
+                Some(Event::Schema(name)) => self.judge.moved_to(&name).map_err(End::Cut)?,
+                Some(Event::Prepared { .. } | Event::Unasked(_)) => {}
+            }
+        }
+    }
+
+    /// Says a last word where the client awaits one: behind the last whole packet that it gets.
+    async fn say(&mut self, words: Words) {
+        let Some(seq) = self.make_room() else { return self.close().await };
+        put_packet(&mut self.down.buf, seq, &words.0);
+        self.down.pass_all();
+        self.close().await;
+    }
+
+    /// Takes back what has not been sent of the packet that the server was sending. The sequence number of a packet in
+    /// its place; `None` when its beginning has been sent.
+    fn make_room(&mut self) -> Option<u8> {
+        self.down.buf.truncate(self.down.ready);
+        let begun = self.replies.begun();
+        let whole = self.down.buf.len().checked_sub(usize::try_from(begun.len).ok()?)?;
+        self.down.buf.truncate(whole);
+        self.down.ready = self.down.ready.min(whole);
+        Some(if begun.len > 0 { begun.seq } else { self.next_seq() })
+    }
+
+    /// The sequence number of what comes next. Where no answer is awaited the words are the answer to the client's next
+    /// command: clients read them there, and show them.
+    fn next_seq(&self) -> u8 {
+        if self.replies.waiting() == 0 {
+            1
+        } else if self.replies.answering() && !self.commands.in_file() {
+            self.replies.seq().wrapping_add(1)
+        } else {
+            self.commands.seq().wrapping_add(1)
+        }
+    }
+
+    /// Sends what there is to send, and ends the connection to the client.
+    async fn close(&mut self) {
+        let closing = async {
+            let sent = poll_fn(|cx| match self.down.poll_drain(cx, &mut self.front) {
+                Err(error) => Poll::Ready(Err(error)),
+                Ok(_) if self.down.is_drained() => Poll::Ready(Ok(())),
+                Ok(_) => Poll::Pending,
+            });
+            if sent.await.is_ok() {
+                let _ = self.front.shutdown().await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORD_WAIT, closing).await;
+    }
+}

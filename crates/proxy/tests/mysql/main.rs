@@ -1,0 +1,15 @@
+//! MySQL's door end to end: stock clients, the proxy, a real MariaDB.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, which is what it is for"
+)]
+
+#[path = "../databases/servers.rs"]
+mod servers;
+
+mod client;
+mod stand;
