@@ -6,6 +6,7 @@ mod sealed;
 pub use public::PublicPart;
 pub use sealed::OpenError;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{
     fmt,
     str::FromStr,
@@ -156,6 +157,7 @@ pub enum RotateError {
 /// ([`Self::adopt`]): a key that could be lost by a crash never signs anything.
 pub struct Authorities {
     ring: RwLock<Arc<Ring>>,
+    adopted: AtomicU64,
 }
 
 /// The keys themselves; never changed, only replaced.
@@ -240,10 +242,17 @@ impl Authorities {
     pub fn adopt(&self, other: Self) {
         let ring = other.ring();
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring;
+        self.adopted.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often others were adopted: who keeps something made with these asks whether it is still of them. Ask before
+    /// making it.
+    pub fn epoch(&self) -> u64 {
+        self.adopted.load(Ordering::Acquire)
     }
 
     pub(crate) fn from_ring(ring: Ring) -> Self {
-        Self { ring: RwLock::new(Arc::new(ring)) }
+        Self { ring: RwLock::new(Arc::new(ring)), adopted: AtomicU64::new(0) }
     }
 
     pub(crate) fn ring(&self) -> Arc<Ring> {

@@ -33,8 +33,6 @@ use tokio_util::task::TaskTracker;
 pub const ADMIN_SOCKET: &str = "admin.sock";
 /// How often the port's certificate is made anew.
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
-/// How soon the port's certificate follows a rotation of its authority.
-const FOLLOW_EVERY: Duration = Duration::from_secs(10);
 /// How long sessions may take to end when the daemon stops.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -169,7 +167,11 @@ impl House {
             clock: Arc::clone(clock),
             requests: Arc::new(Desk(control.clone())),
             archive: archive.clone(),
-            tls: tls::server(&authorities, Arc::clone(&certificate))?,
+            tls: tls::Port::new(
+                Arc::clone(&authorities),
+                Arc::clone(&certificate),
+                Arc::clone(clock),
+            )?,
             http: Arc::new(Api { router: control.router(), stop }),
             names,
             trusted: config
@@ -228,16 +230,9 @@ impl House {
     /// Renews the port's certificate until `stop`.
     async fn keep_fresh(self, clock: Clock, stop: CancellationToken) {
         let mut renew = tokio::time::interval(RENEW_EVERY);
-        let mut follow = tokio::time::interval(FOLLOW_EVERY);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                // A rotation has switched: clients may soon trust the new authority alone.
-                _ = follow.tick() => {
-                    if self.certificate.is_by_a_former_authority() {
-                        renew.reset_immediately();
-                    }
-                }
                 _ = renew.tick() => {
                     if let Err(error) = self.certificate.renew(clock()) {
                         tracing::error!(error = %format!("{error:#}"), "the port's certificate could not be renewed");

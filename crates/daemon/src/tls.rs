@@ -3,9 +3,11 @@
 //! A client certificate is only proven to belong to its sender here; whom it names, and whether it is ours and
 //! still good, the proxy decides with the authorities. So an expired login can still reach the login page.
 
+use crate::house::Clock;
 use anyhow::Context as _;
 use ca::Authorities;
 use jiff::Timestamp;
+use proxy::TlsSource;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -50,14 +52,6 @@ impl Certificate {
     }
 }
 
-impl Certificate {
-    /// Whether another authority signs by now than the one that signed this certificate.
-    pub(crate) fn is_by_a_former_authority(&self) -> bool {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.cert.get(1) != self.authorities.tls_roots().first()
-    }
-}
-
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
@@ -75,11 +69,59 @@ fn make(
     Ok(Arc::new(key.context("cannot use the port's certificate")?))
 }
 
-/// The TLS configuration of the one port.
-///
-/// # Errors
-/// The authorities' certificates cannot be roots.
-pub(crate) fn server(
+/// The TLS of the one port, which follows every rotation with the next connection: the authorities it hints clients at,
+/// and its own certificate.
+pub(crate) struct Port {
+    authorities: Arc<Authorities>,
+    certificate: Arc<Certificate>,
+    clock: Clock,
+    current: RwLock<(u64, Arc<ServerConfig>)>,
+}
+
+impl Port {
+    /// For these authorities.
+    ///
+    /// # Errors
+    /// The authorities' certificates cannot be roots.
+    pub(crate) fn new(
+        authorities: Arc<Authorities>,
+        certificate: Arc<Certificate>,
+        clock: Clock,
+    ) -> anyhow::Result<Arc<Self>> {
+        let epoch = authorities.epoch();
+        let current = RwLock::new((epoch, server(&authorities, Arc::clone(&certificate))?));
+        Ok(Arc::new(Self { authorities, certificate, clock, current }))
+    }
+
+    fn follow(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let epoch = self.authorities.epoch();
+        if current.0 != epoch {
+            self.certificate.renew((self.clock)())?;
+            *current = (epoch, server(&self.authorities, Arc::clone(&self.certificate))?);
+        }
+        Ok(Arc::clone(&current.1))
+    }
+}
+
+impl TlsSource for Port {
+    fn current(self: Arc<Self>) -> Arc<ServerConfig> {
+        let (epoch, config) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            (current.0, Arc::clone(&current.1))
+        };
+        if epoch == self.authorities.epoch() {
+            return config;
+        }
+        // The former one admits nobody more: who is there is checked with the authorities of the moment.
+        self.follow().unwrap_or_else(|error| {
+            tracing::error!(error = %format!("{error:#}"), "the port cannot follow a rotation");
+            config
+        })
+    }
+}
+
+fn server(
     authorities: &Authorities,
     certificate: Arc<Certificate>,
 ) -> anyhow::Result<Arc<ServerConfig>> {
@@ -157,18 +199,31 @@ mod tests {
     use ca::{Authority, Step};
 
     #[test]
-    fn a_rotation_is_noticed_and_renewing_follows_it() {
+    fn the_next_connection_after_a_rotation_is_of_the_new_generation() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let authorities = Arc::new(Authorities::generate("demo", now).unwrap());
         let names = vec!["localhost".to_owned()];
         let certificate = Certificate::new(Arc::clone(&authorities), names, now).unwrap();
-        let step =
-            |step| authorities.adopt(authorities.rotated(Authority::Tls, step, now).unwrap());
-        step(Step::Begin);
-        assert!(!certificate.is_by_a_former_authority());
+        let port =
+            Port::new(Arc::clone(&authorities), Arc::clone(&certificate), Arc::new(move || now))
+                .unwrap();
+        let signer = || certificate.current.read().unwrap().cert.get(1).cloned().unwrap();
+        let step = |step| {
+            authorities.adopt(authorities.rotated(Authority::Tls, step, now).unwrap());
+            Arc::clone(&port).current()
+        };
+        let (first, old) = (Arc::clone(&port).current(), signer());
+        assert!(
+            Arc::ptr_eq(&first, &Arc::clone(&port).current()),
+            "nothing is made anew for nothing"
+        );
+        assert!(!Arc::ptr_eq(&first, &step(Step::Begin)), "its hints name two generations");
+        assert_eq!(signer(), old);
         step(Step::Switch);
-        assert!(certificate.is_by_a_former_authority());
-        certificate.renew(now).unwrap();
-        assert!(!certificate.is_by_a_former_authority());
+        let new = signer();
+        assert_ne!(new, old);
+        assert_eq!(authorities.tls_roots().len(), 2);
+        step(Step::Finish);
+        assert_eq!((signer(), authorities.tls_roots()), (new.clone(), vec![new]));
     }
 }

@@ -107,7 +107,7 @@ pub struct Parts {
     /// Recordings.
     pub archive: record::Archive,
     /// TLS for everything that is not raw SSH. Client certificates are asked for by this configuration and checked here.
-    pub tls: Arc<rustls::ServerConfig>,
+    pub tls: Arc<dyn TlsSource>,
     /// Serves HTTP inside TLS.
     pub http: Arc<dyn HttpHandler>,
     /// The host names and addresses under which this house itself is reached.
@@ -118,6 +118,19 @@ pub struct Parts {
     pub slots: SlotLimits,
     /// Sessions that may be open at once.
     pub max_sessions: u64,
+}
+
+/// The TLS configuration of the moment: authorities rotate while the house is open.
+pub trait TlsSource: Send + Sync {
+    /// For the next connection.
+    fn current(self: Arc<Self>) -> Arc<rustls::ServerConfig>;
+}
+
+/// One that never changes.
+impl TlsSource for rustls::ServerConfig {
+    fn current(self: Arc<Self>) -> Arc<rustls::ServerConfig> {
+        self
+    }
 }
 
 /// A network of trusted load balancers.
@@ -160,7 +173,7 @@ pub(crate) struct House {
     pub(crate) databases: Arc<dyn database::Databases>,
     pub(crate) requests: Arc<dyn AskForAccess>,
     pub(crate) archive: record::Archive,
-    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) tls: Arc<dyn TlsSource>,
     pub(crate) http: Arc<dyn HttpHandler>,
     pub(crate) trusted: Vec<Network>,
     pub(crate) slots: listen::Slots,

@@ -104,7 +104,7 @@ pub(super) async fn shake_hands(
     let severer = wire.severer();
     let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire);
     let handshake = match acceptor.await {
-        Ok(start) => start.into_stream(Arc::clone(&house.tls)).await,
+        Ok(start) => start.into_stream(Arc::clone(&house.tls).current()).await,
         Err(error) => Err(error),
     };
     let stream = match handshake {

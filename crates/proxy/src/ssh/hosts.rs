@@ -35,7 +35,14 @@ pub(crate) struct Hosts {
     authorities: Arc<Authorities>,
     key: PrivateKey,
     own: Vec<String>,
-    cache: Mutex<BTreeMap<String, (Timestamp, Arc<server::Config>)>>,
+    cache: Mutex<Cache>,
+}
+
+/// What was made by the authorities of an epoch: after a rotation nobody may be shown a certificate of before.
+#[derive(Debug, Default)]
+struct Cache {
+    epoch: u64,
+    made: BTreeMap<String, (Timestamp, Arc<server::Config>)>,
 }
 
 impl Hosts {
@@ -54,7 +61,12 @@ impl Hosts {
         let slot = name.unwrap_or_default();
         let renew = now.checked_add(CERT_RENEW).unwrap_or(Timestamp::MAX);
         let until = now.checked_add(CERT_LIFE).unwrap_or(Timestamp::MAX);
+        let epoch = self.authorities.epoch();
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.epoch != epoch {
+            *cache = Cache { epoch, made: BTreeMap::new() };
+        }
+        let cache = &mut cache.made;
         // One that lives longer than a new one would was made before the clock was set back: it has not begun.
         if let Some((end, config)) = cache.get(slot)
             && (renew..=until).contains(end)
@@ -118,4 +130,26 @@ pub(super) fn preferred() -> Preferred {
 /// As [`preferred`], and asks the target for a host certificate first.
 pub(super) fn preferred_upstream() -> Preferred {
     Preferred { host_key_certificates: vec![Algorithm::Ed25519].into(), ..preferred() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ca::{Authority, Step};
+
+    #[test]
+    fn after_a_rotation_no_certificate_of_before_is_shown() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let authorities = Arc::new(Authorities::generate("demo", now).unwrap());
+        let hosts = Hosts::new(Arc::clone(&authorities), vec!["localhost".to_owned()]);
+        let signer = || {
+            let config = hosts.config(Some("db-box"), now).unwrap();
+            config.certificates.first().unwrap().signature_key().clone()
+        };
+        let first = signer();
+        for (step, same) in [(Step::Begin, true), (Step::Switch, false), (Step::Finish, false)] {
+            authorities.adopt(authorities.rotated(Authority::Host, step, now).unwrap());
+            assert_eq!(signer() == first, same, "{step}");
+        }
+    }
 }
