@@ -1,8 +1,8 @@
 //! Reading a connection in large pieces and cutting packets out of them.
 //!
-//! One `read` may bring many packets; they are decrypted where they lie. A large packet is handed on without being copied,
-//! a small one is copied out, so that what waits somewhere never holds much more memory than it is long. While nothing
-//! arrives there is no buffer at all, and a connection that carries little reads into little.
+//! One `read` may bring many packets; they are decrypted where they lie, and each payload is copied out once. Sharing the
+//! buffer instead would save that copy, but what waits somewhere could then hold many times its length in memory. While
+//! nothing arrives there is no buffer at all, and a connection that carries little reads into little.
 
 use std::num::Wrapping;
 use std::pin::pin;
@@ -16,9 +16,7 @@ use crate::cipher::{MAXIMUM_PACKET_LEN, OpeningKey, PACKET_LENGTH_LEN, PADDING_L
 /// What a quiet connection reads at once, in bytes.
 const LEAST_ROOM: usize = 4 * 1024;
 /// What a busy connection reads at once, in bytes.
-const MOST_ROOM: usize = 256 * 1024;
-/// Packets from this length on keep the piece they came in alive instead of being copied: at most sixteen times their length.
-const SHARED_FROM: usize = MOST_ROOM / 16;
+const MOST_ROOM: usize = 128 * 1024;
 
 /// The receiving half of the transport: what has been read, and how far it has been understood.
 #[derive(Debug)]
@@ -83,23 +81,13 @@ impl Inbound {
             return Ok(None);
         }
         let total = std::mem::take(&mut self.expected);
-        let payload = if total < SHARED_FROM {
-            let packet = self.ahead.get_mut(..total).ok_or(Error::IndexOutOfBounds)?;
-            let plaintext = cipher.open(self.seqn.0, packet)?;
-            let payload = plaintext
-                .get(PADDING_LENGTH_LEN..end_of_payload(plaintext)?)
-                .ok_or(Error::IndexOutOfBounds)?;
-            let payload = Bytes::copy_from_slice(payload);
-            self.ahead.advance(total);
-            payload
-        } else {
-            let mut packet = self.ahead.split_to(total);
-            let end = end_of_payload(cipher.open(self.seqn.0, &mut packet)?)?;
-            // The plaintext lies where the ciphertext lay, behind the length.
-            packet.truncate(PACKET_LENGTH_LEN + end);
-            packet.advance(PACKET_LENGTH_LEN + PADDING_LENGTH_LEN);
-            packet.freeze()
-        };
+        let packet = self.ahead.get_mut(..total).ok_or(Error::IndexOutOfBounds)?;
+        let plaintext = cipher.open(self.seqn.0, packet)?;
+        let payload = plaintext
+            .get(PADDING_LENGTH_LEN..end_of_payload(plaintext)?)
+            .ok_or(Error::IndexOutOfBounds)?;
+        let payload = Bytes::copy_from_slice(payload);
+        self.ahead.advance(total);
         self.seqn += Wrapping(1);
         self.bytes = self.bytes.saturating_add(payload.len());
         Ok(Some(payload))
@@ -193,7 +181,7 @@ mod tests {
     }
 
     fn payloads() -> Vec<Vec<u8>> {
-        [1, 40, 3, SHARED_FROM, SHARED_FROM - 60, 100_000, 7]
+        [1, 40, 3, 16 * 1024, MOST_ROOM - 60, 200_000, 7]
             .iter()
             .enumerate()
             .map(|(n, len)| (0..*len).map(|at| (at + 31 * n) as u8).collect())

@@ -71,17 +71,18 @@ impl Session {
             pkt.buffer.len()
         );
 
-        if let Some(enc) = &self.common.encrypted
-            && matches!(enc.state, EncryptedState::Authenticated)
-            && let Some((channel, data)) = pkt.channel_data()
-        {
-            return self.take_data(client, channel, None, data).await;
-        }
         self.process_packet(client, &pkt.buffer).await
     }
 
+    /// Channel and bytes of a packet that is nothing but data: no key exchange is going on, the user is known.
+    pub(crate) fn plain_data(&self, pkt: &IncomingSshPacket) -> Option<(ChannelId, Bytes)> {
+        let enc = self.common.encrypted.as_ref()?;
+        let ready = matches!(enc.state, EncryptedState::Authenticated) && !self.kex.active();
+        ready.then(|| pkt.channel_data()).flatten()
+    }
+
     /// Data of the peer for a channel: off its window, and on to the application.
-    async fn take_data<H: Handler>(
+    pub(crate) async fn take_data<H: Handler>(
         &mut self,
         client: &mut H,
         channel: ChannelId,

@@ -1258,7 +1258,9 @@ where
     );
     session.begin_rekey()?;
     let (kex_done_signal, kex_done_signal_rx) = oneshot::channel();
-    let join = russh_util::runtime::spawn(session.run(stream, handler, Some(kex_done_signal)));
+    // Boxed: `spawn` wraps its future in another one, which holds it twice.
+    let run = Box::pin(session.run(stream, handler, Some(kex_done_signal)));
+    let join = russh_util::runtime::spawn(run);
 
     let agent_session_binding = match kex_done_signal_rx.await {
         Ok(binding) => binding,
@@ -1442,7 +1444,12 @@ impl Session {
                         } else {
                             self.common.received_data = true;
                             let kex_was_active = self.kex.active();
-                            reply(self, handler, kex_done_signal, &mut pkt).await?;
+                            if let Some((channel, data)) = self.plain_data(&pkt) {
+                                self.take_data(handler, channel, None, data).await?;
+                            } else {
+                                // Boxed: it is large, and an idle connection should not hold it.
+                                Box::pin(reply(self, handler, kex_done_signal, &mut pkt)).await?;
+                            }
                             inbound.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
 
                             if kex_was_active && !self.kex.active() {

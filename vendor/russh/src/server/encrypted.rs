@@ -39,17 +39,18 @@ impl Session {
         handler: &mut H,
         pkt: &mut IncomingSshPacket,
     ) -> Result<(), H::Error> {
-        if let Some(enc) = &self.common.encrypted
-            && matches!(enc.state, EncryptedState::Authenticated)
-            && let Some((channel, data)) = pkt.channel_data()
-        {
-            return self.take_data(handler, channel, None, data).await;
-        }
         self.process_packet(handler, &pkt.buffer).await
     }
 
+    /// Channel and bytes of a packet that is nothing but data: no key exchange is going on, the user is known.
+    pub(crate) fn plain_data(&self, pkt: &IncomingSshPacket) -> Option<(ChannelId, Bytes)> {
+        let enc = self.common.encrypted.as_ref()?;
+        let ready = matches!(enc.state, EncryptedState::Authenticated) && !self.kex.active();
+        ready.then(|| pkt.channel_data()).flatten()
+    }
+
     /// Data of the peer for a channel: off its window, and on to the application.
-    async fn take_data<H: Handler + Send>(
+    pub(crate) async fn take_data<H: Handler + Send>(
         &mut self,
         handler: &mut H,
         channel: ChannelId,

@@ -734,9 +734,11 @@ impl Session {
                             std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
 
                             let kex_was_active = self.kex.active();
-                            match reply(&mut self, &mut handler, &mut pkt).await {
-                                Ok(_) => {},
-                                Err(e) => return Err(e),
+                            if let Some((channel, data)) = self.plain_data(&pkt) {
+                                self.take_data(&mut handler, channel, None, data).await?;
+                            } else {
+                                // Boxed: it is large, and an idle connection should not hold it.
+                                Box::pin(reply(&mut self, &mut handler, &mut pkt)).await?;
                             }
                             inbound.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
 
