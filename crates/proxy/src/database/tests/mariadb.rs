@@ -12,7 +12,9 @@ fn wanted(account: &str) -> MyWanted {
     MyWanted {
         user: account.into(),
         db: Some("orders".into()),
-        capabilities: Capabilities::PASSED.without(Capabilities::SESSION_TRACK),
+        capabilities: Capabilities::PASSED
+            .without(Capabilities::SESSION_TRACK)
+            .without(Capabilities::NO_SCHEMA),
         charset: 45,
         max_packet: 1 << 24,
         attributes: Bytes::from_static(b"\x0cprogram_name\x04test"),
