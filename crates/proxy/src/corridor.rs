@@ -18,6 +18,7 @@ use serde_json::json;
 use store::recording::{Meta, Outcome};
 
 use crate::House;
+use crate::database;
 use crate::error::Error;
 use crate::gate::{Caller, Cut, Refused, Rights, guard, new_session_id};
 use crate::live::{Counted, Session};
@@ -139,5 +140,6 @@ async fn run<D: Door>(
     };
     session.recording.close(outcome, session.now()).await;
     entry.leave().await;
+    database::provision::leave(&session).await;
     result
 }

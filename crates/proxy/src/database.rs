@@ -13,6 +13,7 @@ mod guard;
 mod leg;
 pub(crate) mod mysql;
 pub(crate) mod postgres;
+pub(crate) mod provision;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -152,13 +153,22 @@ pub enum DatabaseError {
     Secret,
 }
 
+/// Who is to be logged in to a database.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DbUser<'a> {
+    /// A user that stands there, in the way the record says.
+    Standing(&'a str),
+    /// A user that we make: always by certificate.
+    Made,
+}
+
 /// Finds databases by name.
 pub trait Databases: fmt::Debug + Send + Sync {
-    /// The database of this name, with the way `user` is logged in there; `None` when there is no such database.
+    /// The database of this name, with the way a user is logged in there; `None` when there is no such database.
     fn database<'a>(
         &'a self,
         name: &'a TargetName,
-        user: &'a str,
+        user: DbUser<'a>,
     ) -> BoxFuture<'a, Result<Option<Database>, DatabaseError>>;
 }
 
@@ -168,7 +178,11 @@ pub trait Databases: fmt::Debug + Send + Sync {
 /// [`Error::Record`] when its record cannot be read or used.
 pub(crate) async fn of(session: &Session) -> Result<Database, Error> {
     let name = session.caller.target();
-    let found = session.house.databases.database(name, session.caller.account()).await;
+    let user = match session.rights().terms.db_provision {
+        None => DbUser::Standing(session.caller.account()),
+        Some(_) => DbUser::Made,
+    };
+    let found = session.house.databases.database(name, user).await;
     found
         .and_then(|database| database.ok_or(DatabaseError::Gone))
         .map_err(|e| Error::Record(name.as_str().into(), Box::new(e)))

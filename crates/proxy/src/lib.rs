@@ -171,6 +171,7 @@ pub(crate) struct House {
     pub(crate) gate: gate::Gate,
     pub(crate) nodes: Arc<dyn nodes::Nodes>,
     pub(crate) databases: Arc<dyn database::Databases>,
+    pub(crate) made: database::provision::MadeUsers,
     pub(crate) requests: Arc<dyn AskForAccess>,
     pub(crate) archive: record::Archive,
     pub(crate) tls: Arc<dyn TlsSource>,
@@ -285,6 +286,7 @@ impl Proxy {
             authorities,
             nodes,
             databases,
+            made: database::provision::MadeUsers::default(),
             requests,
             archive,
             tls,
@@ -295,7 +297,9 @@ impl Proxy {
             events,
             audit_lost,
         };
-        Self { house: Arc::new(house) }
+        let house = Arc::new(house);
+        tokio::spawn(database::provision::tidy(Arc::downgrade(&house)));
+        Self { house }
     }
 
     /// Cuts every session, and waits until all are closed, at most `within`.

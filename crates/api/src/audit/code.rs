@@ -38,6 +38,10 @@ pub const SSH_FORWARD: &str = "ssh.forward";
 pub const SSH_FILE: &str = "ssh.file";
 /// An SSH subsystem was started.
 pub const SSH_SUBSYSTEM: &str = "ssh.subsystem";
+/// A database user was made for a session, or opened again with other roles.
+pub const DB_USER_MADE: &str = "db.user.made";
+/// A database user that was made for a session was removed, or closed, after the last one.
+pub const DB_USER_CLOSED: &str = "db.user.closed";
 /// A session's owner had the database stop a statement.
 pub const DB_CANCELLED: &str = "db.cancelled";
 /// Someone tried to stop a statement of a session that is not his.
@@ -136,6 +140,8 @@ pub const ALL: &[&str] = &[
     SSH_FORWARD,
     SSH_FILE,
     SSH_SUBSYSTEM,
+    DB_USER_MADE,
+    DB_USER_CLOSED,
     DB_CANCELLED,
     DB_CANCEL_REFUSED,
     LOGIN_SUCCEEDED,

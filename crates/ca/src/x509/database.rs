@@ -4,6 +4,8 @@ use access::name::{SessionId, UserName};
 use jiff::Timestamp;
 use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use x509_parser::oid_registry::OID_X509_ORGANIZATION_NAME;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{ServerTls, crypto, params};
 use crate::{Authorities, SignError, UPSTREAM_LIFE};
@@ -58,6 +60,21 @@ impl Authorities {
             chain: vec![leaf.der().clone(), authority.certificate().clone()],
             key: PrivateKeyDer::from(PrivatePkcs8KeyDer::from(pair.serialize_der())),
         })
+    }
+
+    /// The name of the authority that signs client certificates now, as `REQUIRE ISSUER` of MySQL and MariaDB compares
+    /// it: `/O=demo/CN=countersign database authority 1a2b3c4d`.
+    pub fn database_issuer(&self) -> String {
+        let ring = self.ring();
+        let Ok((_, parsed)) = X509Certificate::from_der(ring.database.active.certificate()) else {
+            // We made it.
+            return String::new();
+        };
+        let words = parsed.subject().iter_attributes().map(|word| {
+            let kind = if *word.attr_type() == OID_X509_ORGANIZATION_NAME { "O" } else { "CN" };
+            format!("/{kind}={}", word.as_str().unwrap_or_default())
+        });
+        words.collect()
     }
 
     /// What a database must trust for client certificates, in PEM.

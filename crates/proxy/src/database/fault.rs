@@ -117,7 +117,15 @@ pub enum Fault {
     },
     /// A user could not be made, or given his roles.
     #[error("the database user `{0}` cannot be made")]
-    Provision(Box<str>, #[source] Box<dyn std::error::Error + Send + Sync>),
+    Provision(Box<str>, #[source] Box<crate::error::Error>),
+    /// It could not be written down that a user is made.
+    #[error("the store did not take the note of a user that is made")]
+    Note(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A name that the database would change, or that cannot be quoted safely.
+    #[error(
+        "`{0}` cannot be the name of a user or a role there: it is empty, too long, or has a control character or `\\`"
+    )]
+    Name(Box<str>),
     /// A user of this name stands there, and is not ours to change.
     #[error("database user `{0}` exists, and was not made by this gateway")]
     NotOurs(Box<str>),
@@ -140,7 +148,7 @@ impl Fault {
             Self::TlsClient(_) => {
                 "The database did not accept this gateway. Tell an administrator: does it trust the database CA?"
             }
-            Self::Sign(_) => "The gateway failed. Tell an administrator.",
+            Self::Sign(_) | Self::Note(_) => "The gateway failed. Tell an administrator.",
             Self::Tls(_) => "The TLS connection to the database failed.",
             Self::TlsName { .. } => {
                 "The database did not prove that it is itself. Tell an administrator: its certificate has another name."
@@ -162,7 +170,9 @@ impl Fault {
                 "The connection to the database failed."
             }
             Self::Slow { .. } => "The database did not answer in time.",
-            Self::Provision(..) => "Your database user could not be made. Tell an administrator.",
+            Self::Provision(..) | Self::Name(_) => {
+                "Your database user could not be made. Tell an administrator."
+            }
             Self::NotOurs(_) => {
                 "A database user of your name exists already and was not made by this gateway. Tell an administrator."
             }
@@ -177,7 +187,9 @@ impl Fault {
     pub const fn side(&self) -> Side {
         match self {
             Self::Protocol(_) => Side::Client,
-            Self::TlsSetup(_) | Self::NoAdmin | Self::Sign(_) => Side::House,
+            Self::TlsSetup(_) | Self::NoAdmin | Self::Name(_) | Self::Note(_) | Self::Sign(_) => {
+                Side::House
+            }
             Self::NoTls
             | Self::TlsClient(_)
             | Self::Tls(_)
@@ -218,6 +230,8 @@ impl Fault {
             Self::Vanished(_) | Self::Broke { .. } => "target_vanished",
             Self::Slow { .. } => "target_slow",
             Self::Provision(..) => "target_provision",
+            Self::Note(_) => "store",
+            Self::Name(_) => "target_user_name",
             Self::NotOurs(_) => "target_user_not_ours",
             Self::NoAdmin => "target_no_admin",
         }

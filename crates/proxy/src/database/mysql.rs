@@ -4,6 +4,7 @@
 mod ed25519;
 mod login;
 mod plugin;
+mod statement;
 
 use std::sync::Arc;
 
@@ -11,9 +12,11 @@ use bytes::{Bytes, BytesMut};
 use wire::mysql::{Capabilities, Greeting};
 
 use super::dial::{Errand, dial, in_time};
-use super::{Database, Fault, Leg, Protocol};
+use super::{Database, Fault, Leg, Protocol, provision};
 use crate::error::Error;
 use crate::live::Session;
+
+pub(super) use statement::Statements;
 
 /// What the client wants of the connection: what goes into our HandshakeResponse41.
 #[derive(Clone, Debug)]
@@ -56,6 +59,7 @@ pub(crate) async fn connect(
     database: &Database,
     wanted: &MyWanted,
 ) -> Result<MyLeg, Error> {
+    provision::enter(session, database).await?;
     open(&Errand::of(session), database, wanted).await
 }
 

@@ -3,6 +3,7 @@
 
 mod login;
 mod scram;
+mod statement;
 
 use std::sync::Arc;
 
@@ -13,9 +14,11 @@ use wire::postgres::startup::SSL_REQUEST;
 use wire::postgres::{CancelKey, Startup};
 
 use super::dial::{Errand, dial, in_time};
-use super::{Database, Fault, Leg, Protocol, TlsMode, tls};
+use super::{Database, Fault, Leg, Protocol, TlsMode, provision, tls};
 use crate::error::Error;
 use crate::live::Session;
+
+pub(super) use statement::Statements;
 
 /// What PostgreSQL is called in TLS (ALPN; section 53.12).
 const ALPN: &[u8] = b"postgresql";
@@ -43,6 +46,7 @@ pub(crate) async fn connect(
     database: &Database,
     startup: &Startup,
 ) -> Result<PgLeg, Error> {
+    provision::enter(session, database).await?;
     open(&Errand::of(session), database, startup).await
 }
 

@@ -13,7 +13,9 @@ use serde::Deserialize;
 use store::Store;
 use zeroize::Zeroizing;
 
-use super::{Database, DatabaseError, Databases, DbAdmin, DbLogin, Protocol, TargetTls, TlsMode};
+use super::{
+    Database, DatabaseError, Databases, DbAdmin, DbLogin, DbUser, Protocol, TargetTls, TlsMode,
+};
 
 /// The key of the administrator's password among the sealed ones. No database user has an empty name.
 const ADMIN: &str = "";
@@ -52,7 +54,11 @@ impl StoredDatabases {
         Ok(open.into_iter().map(|(user, password)| (user, Zeroizing::new(password))).collect())
     }
 
-    async fn read(&self, name: &TargetName, user: &str) -> Result<Option<Database>, DatabaseError> {
+    async fn read(
+        &self,
+        name: &TargetName,
+        user: DbUser<'_>,
+    ) -> Result<Option<Database>, DatabaseError> {
         let Some(entry) = self.store.load(format!("/db/{name}")).await? else { return Ok(None) };
         let Record { spec } = serde_json::from_slice(&entry.value)?;
         let by_password = spec.auth.method == Method::Password;
@@ -74,7 +80,10 @@ impl StoredDatabases {
                 Some(DbAdmin { user: admin.name, login })
             }
         };
-        let login = if by_password { password(user)? } else { DbLogin::Certificate };
+        let login = match user {
+            DbUser::Standing(user) if by_password => password(user)?,
+            DbUser::Standing(_) | DbUser::Made => DbLogin::Certificate,
+        };
         Ok(Some(Database {
             name: name.clone(),
             addr: spec.uri,
@@ -94,7 +103,7 @@ impl Databases for StoredDatabases {
     fn database<'a>(
         &'a self,
         name: &'a TargetName,
-        user: &'a str,
+        user: DbUser<'a>,
     ) -> BoxFuture<'a, Result<Option<Database>, DatabaseError>> {
         Box::pin(self.read(name, user))
     }

@@ -4,6 +4,7 @@
 
 mod mariadb;
 mod postgres;
+mod provision;
 #[path = "../../tests/databases/servers.rs"]
 mod servers;
 

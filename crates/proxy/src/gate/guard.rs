@@ -41,6 +41,12 @@ impl Cut {
         Self::new("shutdown", "The gateway is shutting down.")
     }
 
+    fn changed() -> Self {
+        let line =
+            "Your access to this database has become less. Connect again to go on with the rest.";
+        Self::new("rights_changed", line)
+    }
+
     fn withdrawn(refused: &Refused, ended: bool) -> Self {
         let why = refused.lines.first().map(String::as_str).unwrap_or_default();
         let mut cut = match (ended, &*refused.code) {
@@ -68,6 +74,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
         let looked = tokio::time::Instant::now();
         let before = session.rights().until;
         match gate.still(&session.asking(), session.id, session.now()) {
+            Ok(rights) if takes_roles(&session.rights(), &rights) => return Cut::changed(),
             Ok(rights) => session.adopt(rights),
             Err(refused) => {
                 let ended = before.is_some_and(|until| session.now() >= until);
@@ -116,6 +123,14 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
             return Cut::new("grant_ended", "Your access has ended: its time is up.");
         }
     }
+}
+
+/// Whether a user made for the session would lose a database role by this change: what the server has given a
+/// connection it does not take back.
+fn takes_roles(before: &super::Rights, now: &super::Rights) -> bool {
+    before.terms.db_provision.as_ref().is_some_and(|before| {
+        now.terms.db_provision.as_ref().is_none_or(|now| !before.roles.is_subset(&now.roles))
+    })
 }
 
 /// How long until the clock must be looked at again; `None` when there is nothing to look for.

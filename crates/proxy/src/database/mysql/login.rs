@@ -74,11 +74,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Packets<S> {
     }
 }
 
-fn malformed(error: Malformed) -> Fault {
+pub(super) fn malformed(error: Malformed) -> Fault {
     Fault::Malformed(error.to_string().into())
 }
 
-fn server_error(error: &WireError) -> Fault {
+pub(super) fn server_error(error: &WireError) -> Fault {
     Fault::Server(Box::new(ServerError {
         sqlstate: error.sqlstate().into(),
         number: error.code,

@@ -71,11 +71,11 @@ fn put_frame(out: &mut BytesMut, kind: u8, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
-fn malformed(error: Malformed) -> Fault {
+pub(super) fn malformed(error: Malformed) -> Fault {
     Fault::Malformed(error.to_string().into())
 }
 
-fn server_error(body: &[u8]) -> ServerError {
+pub(super) fn server_error(body: &[u8]) -> ServerError {
     let fields = Fields::of(body);
     let text = |bytes: &[u8]| Box::<str>::from(String::from_utf8_lossy(bytes));
     ServerError {
