@@ -131,14 +131,10 @@ pub(super) async fn enter(session: &Session, database: &Database) -> Result<(), 
     let wanted = roles(&sessions);
     let errand = Errand::of(session);
     let made = work(&errand, database, Work::Make(&wanted)).await;
-    made.map_err(|error| match error {
-        // These say it all themselves.
-        Error::Database { fault, .. }
-            if matches!(*fault, Fault::NotOurs(_) | Fault::NoAdmin | Fault::Name(_)) =>
-        {
-            failed(*fault)
-        }
-        error => failed(Fault::Provision(key.1.clone(), Box::new(error))),
+    made.map_err(|error| {
+        let says_all = matches!(&error, Error::Database { fault, .. }
+            if matches!(**fault, Fault::NotOurs(_) | Fault::NoAdmin | Fault::Name(_)));
+        if says_all { error } else { failed(Fault::Provision(key.1.clone(), Box::new(error))) }
     })?;
     session.note("db.user.made", json!({ "account": &*key.1, "roles": wanted })).await
 }
@@ -222,7 +218,11 @@ pub(super) enum Work<'a> {
 }
 
 /// Logs in as the administrator of `database`, and does it to the account of `errand`.
-pub(super) async fn work(errand: &Errand<'_>, database: &Database, what: Work<'_>) -> Result<(), Error> {
+pub(super) async fn work(
+    errand: &Errand<'_>,
+    database: &Database,
+    what: Work<'_>,
+) -> Result<(), Error> {
     let Some(admin) = &database.admin else { return Err(errand.failed(Fault::NoAdmin)) };
     let as_admin = Database { login: admin.login.clone(), ..database.clone() };
     let user = errand.account;

@@ -1,7 +1,5 @@
 //! The log-in of both vendors, against real servers and against servers that misbehave.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
 mod mariadb;
 mod postgres;
 mod provision;

@@ -24,12 +24,14 @@ async fn ask(mut leg: PgLeg, text: &str) -> String {
         let mut rest = &*leg.ahead;
         let frame = Walker::new().next(&mut rest, |_| usize::MAX).unwrap();
         if let Some(frame) = frame {
-            match back::parse(frame).unwrap() {
-                Back::Data => row = String::from_utf8_lossy(frame.body.get(6..).unwrap()).into(),
-                Back::Ready(_) => ready += 1,
-                Back::Error(fields) => panic!("{}", String::from_utf8_lossy(fields.message())),
-                _ => {}
+            let back = back::parse(frame).unwrap();
+            if let Back::Error(fields) = &back {
+                panic!("{}", String::from_utf8_lossy(fields.message()));
             }
+            if back == Back::Data {
+                row = String::from_utf8_lossy(frame.body.get(6..).unwrap()).into();
+            }
+            ready += usize::from(matches!(back, Back::Ready(_)));
             let taken = frame.taken();
             let _ = leg.ahead.split_to(taken);
             if ready == 2 {

@@ -28,7 +28,10 @@ async fn a_user_of_postgresql_comes_and_goes() {
     let person = Person::new();
     let server = Postgres::start(&person.authorities);
     let database = with_admin(database(Protocol::Postgres, &server.addr(), server.ca_pem()));
-    server.sql("orders", "CREATE ROLE reader; CREATE ROLE \"odd \"\" role'\"; CREATE ROLE carol LOGIN SUPERUSER");
+    server.sql(
+        "orders",
+        "CREATE ROLE reader; CREATE ROLE \"odd \"\" role'\"; CREATE ROLE carol LOGIN SUPERUSER",
+    );
     let errand = person.errand(USER);
     let told = async |what: Work<'_>| work(&errand, &database, what).await.unwrap();
     let state = || {
@@ -42,12 +45,8 @@ async fn a_user_of_postgresql_comes_and_goes() {
     let both = roles(&["reader", "odd \" role'"]);
     told(Work::Make(&both)).await;
     assert_eq!(state(), "t|countersign_made odd \" role' reader");
-    let in_db = crate::database::postgres::open(
-        &errand,
-        &database,
-        &wire::postgres::Startup::new(USER, "orders"),
-    );
-    in_db.await.unwrap();
+    let startup = wire::postgres::Startup::new(USER, "orders");
+    crate::database::postgres::open(&errand, &database, &startup).await.unwrap();
     // Again, with less; then what is left is given again.
     told(Work::Make(&roles(&["reader"]))).await;
     assert_eq!(state(), "t|countersign_made reader");
@@ -96,7 +95,9 @@ async fn a_user_of_mariadb_comes_and_goes() {
     let errand = person.errand(USER);
     let told = async |what: Work<'_>| work(&errand, &database, what).await.unwrap();
     let state = || {
-        let held = format!("SELECT GROUP_CONCAT(Role ORDER BY Role) FROM mysql.roles_mapping WHERE User = 'cs:{USER}'");
+        let held = format!(
+            "SELECT GROUP_CONCAT(Role ORDER BY Role) FROM mysql.roles_mapping WHERE User = 'cs:{USER}'"
+        );
         let user = format!("SELECT COUNT(*) FROM mysql.user WHERE User = '{USER}' AND Host = '%'");
         format!("{} {}", server.sql("orders", &user), server.sql("orders", &held))
     };

@@ -1,6 +1,6 @@
 //! A server process that ends with the test, however the test ends.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl Server {
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if shown {
-                    println!("server: {line}");
+                    let _ = writeln!(std::io::stderr(), "server: {line}");
                 }
             }
         });
