@@ -30,6 +30,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) until: Option<Timestamp>,
     /// Who signs the certificate.
     pub(crate) authorities: &'a Authorities,
+    /// How long everything from the first byte to the end of the log-in may take.
+    pub(crate) within: Duration,
     /// The time.
     pub(crate) now: Timestamp,
 }
@@ -44,6 +46,7 @@ impl<'a> Errand<'a> {
             session: session.id,
             until: session.rights().until,
             authorities: &session.house.authorities,
+            within: LOGIN_WAIT,
             now: session.now(),
         }
     }
@@ -71,7 +74,7 @@ pub(super) async fn in_time<T>(
     step: &'static str,
     work: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Error> {
-    let slow = Fault::Slow { step, seconds: LOGIN_WAIT.as_secs() };
-    let done = tokio::time::timeout(LOGIN_WAIT, work).await.unwrap_or(Err(slow));
+    let slow = Fault::Slow { step, seconds: errand.within.as_secs() };
+    let done = tokio::time::timeout(errand.within, work).await.unwrap_or(Err(slow));
     done.map_err(|fault| errand.failed(fault))
 }

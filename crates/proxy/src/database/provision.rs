@@ -24,7 +24,7 @@ use serde_json::json;
 use store::{Commit, Range};
 use wire::mysql::Capabilities;
 
-use super::dial::{Errand, in_time};
+use super::dial::{Errand, LOGIN_WAIT, in_time};
 use super::{Database, DatabaseError, DbUser, Fault, Protocol};
 use crate::House;
 use crate::error::Error;
@@ -187,6 +187,7 @@ async fn release(
         session: SessionId::from_bits(0),
         until: None,
         authorities: &house.authorities,
+        within: LOGIN_WAIT,
         now: house.now(),
     };
     let wanted = roles(left);

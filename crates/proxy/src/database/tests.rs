@@ -1,6 +1,8 @@
 //! The log-in of both vendors, against real servers and against servers that misbehave.
 
+mod hostile;
 mod mariadb;
+mod plugins;
 mod postgres;
 mod provision;
 #[path = "../../tests/databases/servers.rs"]
@@ -15,7 +17,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
-use super::dial::Errand;
+use super::dial::{Errand, LOGIN_WAIT};
 use super::{Database, DbLogin, Fault, Protocol, TargetTls, TlsMode};
 use crate::error::Error;
 use servers::PASSWORD;
@@ -52,6 +54,7 @@ impl Person {
             session: SessionId::from_bits(7),
             until: None,
             authorities: &self.authorities,
+            within: LOGIN_WAIT,
             now: now(),
         }
     }
