@@ -14,4 +14,7 @@ pub struct Ping {
     pub host_authorities: Vec<String>,
     /// Where clients reach the one port, as `host:port`.
     pub public_addr: String,
+    /// Where plain MySQL clients reach a port of their own, as `host:port`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mysql_addr: Option<String>,
 }

@@ -28,6 +28,8 @@ pub struct Parts {
     pub cluster: String,
     /// Where clients reach the one port, as `host:port`.
     pub public_addr: String,
+    /// Where plain MySQL clients reach us, where they have a port.
+    pub mysql_addr: Option<String>,
     /// How much one caller may ask for.
     pub limits: Limits,
     /// Counts calls for the diagnostic address.
@@ -100,6 +102,11 @@ impl Control {
     /// Where clients reach the one port, as `host:port`.
     pub fn public_addr(&self) -> &str {
         &self.parts.public_addr
+    }
+
+    /// Where plain MySQL clients reach us, where they have a port.
+    pub fn mysql_addr(&self) -> Option<&str> {
+        self.parts.mysql_addr.as_deref()
     }
 
     /// Waits until this process decides by everything that was committed before this call.

@@ -16,5 +16,6 @@ async fn ping(State(control): State<Control>) -> Answer<Ping> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host_authorities: control.authorities().host_ca_keys().map_err(Failure::internal)?,
         public_addr: control.public_addr().to_owned(),
+        mysql_addr: control.mysql_addr().map(str::to_owned),
     }))
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 /// Identity-aware access: nobody holds standing root
 ///
-/// One daemon: SSH (and, later, databases, Kubernetes and web applications) on one port, requests and reviews,
+/// One daemon: SSH and databases (and, later, Kubernetes and web applications) on one port, requests and reviews,
 /// recordings, audit. `countersign start` with no configuration at all gives a working one on loopback.
 ///
 /// Exit status: 0 ended as asked, 1 something failed, 2 wrong usage or configuration.
@@ -47,6 +47,9 @@ struct StartArgs {
     /// The one port [default: 127.0.0.1:3080]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
+    /// A port of its own for plain MySQL clients, or `off` [default: off]
+    #[arg(long, value_name = "ADDR:PORT")]
+    mysql_listen: Option<Switchable>,
     /// What people type to reach it [default: as --listen]
     #[arg(long, value_name = "HOST:PORT")]
     public_addr: Option<HostPort>,
@@ -139,6 +142,7 @@ fn start(args: &StartArgs) -> anyhow::Result<()> {
         data_dir: args.data_dir.clone(),
         listen: args.listen,
         public_addr: args.public_addr.clone(),
+        mysql: args.mysql_listen,
         diag: args.diag_listen,
         level: args.log_level,
         format: args.log_format,

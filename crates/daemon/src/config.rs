@@ -33,6 +33,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The one port.
     pub listen: SocketAddr,
+    /// The port of plain MySQL clients, to whom the server speaks first; `None` when there is none.
+    pub mysql: Option<SocketAddr>,
     /// What people type to reach us; names in the TLS certificate and in links.
     pub public_addr: HostPort,
     /// Health and metrics; `None` switches them off.
@@ -106,6 +108,8 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
     /// `--public-addr`.
     pub public_addr: Option<HostPort>,
+    /// `--mysql-listen`.
+    pub mysql: Option<Switchable>,
     /// `--diag-listen`.
     pub diag: Option<Switchable>,
     /// `--log-level`.
@@ -121,6 +125,17 @@ pub enum Switchable {
     Off,
     /// There.
     At(SocketAddr),
+}
+
+impl Switchable {
+    /// The address, where there is one.
+    #[must_use]
+    pub const fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
 }
 
 impl Config {
@@ -144,6 +159,8 @@ impl Config {
         let data_dir = data_dir.unwrap_or_else(|| default_data_dir.to_path_buf());
         let listen =
             overrides.listen.or_else(|| file.value("listen")).unwrap_or(local(DEFAULT_PORT));
+        let mysql =
+            overrides.mysql.or_else(|| file.value("mysql_listen")).unwrap_or(Switchable::Off);
         let public = overrides.public_addr.clone().or_else(|| file.value("public_addr"));
         let diag = overrides
             .diag
@@ -157,10 +174,8 @@ impl Config {
             data_dir,
             listen,
             public_addr: public.unwrap_or_else(|| HostPort::of(listen)),
-            diag: match diag {
-                Switchable::Off => None,
-                Switchable::At(address) => Some(address),
-            },
+            mysql: mysql.address(),
+            diag: diag.address(),
             proxy_protocol_from: proxy_protocol.list("trusted").unwrap_or_default(),
             limits: Limits {
                 unauthenticated: limits
@@ -184,6 +199,14 @@ impl Config {
         }
         problems.sort_by_key(|problem| problem.line);
         if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+}
+
+impl Config {
+    /// What plain MySQL clients type to reach us: the host of [`Self::public_addr`], with the port that listens.
+    #[must_use]
+    pub fn mysql_addr(&self) -> Option<HostPort> {
+        self.mysql.map(|address| HostPort { port: address.port(), ..self.public_addr.clone() })
     }
 }
 

@@ -70,10 +70,9 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
     tls::install_provider();
     // The port first: if it is taken there is nothing to undo.
     let listener = proxy::bind(config.listen)?;
-    let diag = match config.diag {
-        Some(address) => Some(bind_diag(address)?),
-        None => None,
-    };
+    let bound = |address, what| proxy::bind(address).context(what);
+    let mysql = config.mysql.map(|address| bound(address, MYSQL_PORT)).transpose()?;
+    let diag = config.diag.map(|address| bound(address, DIAG_PORT)).transpose()?;
     let house = House::build(&config, &clock, stop.clone()).await?;
     let admin = admin::bind(&config.data_dir.join(ADMIN_SOCKET))?;
 
@@ -95,7 +94,7 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
     tasks.spawn(house.clone().keep_fresh(clock, stop.clone()));
     house.greet(&config)?;
 
-    let served = house.proxy.serve(listener, stop.clone().cancelled_owned()).await;
+    let served = house.accept(listener, mysql, &stop).await;
     stop.cancel();
     house.proxy.close(STOP_WITHIN).await;
     tasks.close();
@@ -103,8 +102,12 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
         tracing::warn!("some tasks did not end in time");
     }
     house.close().await?;
-    served.context("the port failed")
+    served
 }
+
+/// What [`proxy::bind`] could not bind.
+const MYSQL_PORT: &str = "the port of MySQL clients (mysql_listen)";
+const DIAG_PORT: &str = "the address for health and metrics (diag_listen)";
 
 /// The rooms, put together.
 #[derive(Clone, Debug)]
@@ -151,13 +154,14 @@ impl House {
             clock: Arc::clone(clock),
             cluster: config.cluster.clone(),
             public_addr: config.public_addr.to_string(),
+            mysql_addr: config.mysql_addr().map(|address| address.to_string()),
             shelf: shelf.clone(),
             recording_key,
             limits: control::http::Limits::default(),
             meter: Arc::new(calls),
         });
         let names = names(config);
-        let certificate = tls::Certificate::new(Arc::clone(&authorities), names.clone(), now)?;
+        let certificate = tls::Certificate::new(Arc::clone(&authorities), certified(&names), now)?;
         let proxy = Proxy::new(proxy::Parts {
             store: store.clone(),
             authorities: Arc::clone(&authorities),
@@ -198,6 +202,28 @@ impl House {
         })
     }
 
+    /// Serves the ports until `stop`. When one fails the other is closed with it: half a house is noticed later.
+    async fn accept(
+        &self,
+        listener: TcpListener,
+        mysql: Option<TcpListener>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let one = async {
+            let served = self.proxy.serve(listener, stop.clone().cancelled_owned()).await;
+            stop.cancel();
+            served.context("the port failed")
+        };
+        let Some(mysql) = mysql else { return one.await };
+        let other = async {
+            let served = self.proxy.serve_mysql(mysql, stop.clone().cancelled_owned()).await;
+            stop.cancel();
+            served.context("the port of MySQL clients failed")
+        };
+        let (one, other) = tokio::join!(one, other);
+        one.and(other)
+    }
+
     /// Whether sessions are accepted, and if not, why.
     fn readiness(&self, stop: CancellationToken) -> diag::Readiness {
         let (policy, archive) = (self.store.policy(), self.archive.clone());
@@ -213,11 +239,12 @@ impl House {
     fn greet(&self, config: &Config) -> anyhow::Result<()> {
         let pin = self.authorities.pins().first().map(ToString::to_string).unwrap_or_default();
         let text = format!(
-            "countersign {version}, cluster {cluster}\n  pin     {pin}\n  data    {data}\n  diag    {diag}\n  login   tsh login --proxy {public} --user NAME\nready on {listen}\n",
+            "countersign {version}, cluster {cluster}\n  pin     {pin}\n  data    {data}\n  diag    {diag}\n  mysql   {mysql}\n  login   tsh login --proxy {public} --user NAME\nready on {listen}\n",
             version = env!("CARGO_PKG_VERSION"),
             cluster = config.cluster,
             data = config.data_dir.display(),
-            diag = config.diag.map_or_else(|| "off".to_owned(), |address| address.to_string()),
+            diag = or_off(config.diag),
+            mysql = or_off(config.mysql),
             public = config.public_addr,
             listen = config.listen,
         );
@@ -304,8 +331,18 @@ fn names(config: &Config) -> Vec<String> {
     names
 }
 
-fn bind_diag(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    proxy::bind(address).context("the address for health and metrics (diag_listen)")
+/// The names of the port's certificate: each by itself, and every target of it. A client that checks names and says its
+/// target as a host name (`orders.gw.example.com`) connects to one of the latter.
+fn certified(names: &[String]) -> Vec<String> {
+    let domains = names
+        .iter()
+        .filter(|name| name.contains('.') && name.parse::<std::net::IpAddr>().is_err())
+        .map(|name| format!("*.{name}"));
+    names.iter().cloned().chain(domains).collect()
+}
+
+fn or_off(address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| "off".to_owned(), |address| address.to_string())
 }
 
 async fn diagnose(listener: TcpListener, router: axum::Router, stop: CancellationToken) {

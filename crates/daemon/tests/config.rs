@@ -31,7 +31,24 @@ fn every_problem_is_told_at_once() {
             line 6: limits.sesions: unknown key; known here: unauthenticated, unauthenticated_per_address, sessions
             line 7: log: must be a map of keys
             line 9: proxy_protocol.trusted[1]: `nowhere`: invalid IP address syntax
-            line 10: telemetry: unknown key; known here: seal, proxy_protocol, limits, recording, log, data_dir, listen, public_addr, diag_listen, cluster
+            line 10: telemetry: unknown key; known here: seal, proxy_protocol, limits, recording, log, data_dir, listen, mysql_listen, public_addr, diag_listen, cluster
+        "#]],
+    );
+}
+
+#[test]
+fn plain_mysql_clients_have_a_port_when_it_is_asked_for() {
+    let address = |text: &str| {
+        let config = Config::read(text, &Overrides::default(), Path::new("/data")).unwrap();
+        config.mysql_addr().map(|address| address.to_string())
+    };
+    assert_eq!(address(""), None);
+    let given = address("mysql_listen: 0.0.0.0:3036\npublic_addr: gw.example.com:443\n");
+    assert_eq!(given.as_deref(), Some("gw.example.com:3036"));
+    check(
+        "mysql_listen: 3036\n",
+        expect![[r#"
+            line 1: mysql_listen: `3036`: must be ADDRESS:PORT or `off`
         "#]],
     );
 }

@@ -59,6 +59,7 @@ impl House {
             seal: Arc::new(SealKey::generate().unwrap()),
             clock: tick,
             cluster: "main".to_owned(),
+            mysql_addr: None,
             public_addr: "gw.example.com:443".to_owned(),
             limits: Limits::default(),
             meter: Arc::new(NoMeter),
