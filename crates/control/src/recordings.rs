@@ -19,9 +19,15 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use http::{HeaderValue, header};
+use std::time::Duration;
 use store::recording::{Following, Playback, ReadError, ShelfError};
+
+/// How long a follower of a silent session hears nothing at most; clients give up after a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// A line that asciicast v3 lets readers skip.
+const COMMENT: &[u8] = b"#\n";
 
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
@@ -169,6 +175,26 @@ fn stream(
     response
 }
 
+/// The same bytes, with a comment line between them while nothing happens, so that whoever waits knows us there.
+fn kept_alive(
+    bytes: impl Stream<Item = Result<Bytes, ReadError>> + Send + 'static,
+    silence: Duration,
+) -> impl Stream<Item = Result<Bytes, ReadError>> + Send + 'static {
+    // Nothing may stand before the header.
+    let state = (Box::pin(bytes), false);
+    futures_util::stream::unfold(state, move |(mut bytes, begun)| async move {
+        loop {
+            match tokio::time::timeout(silence, bytes.next()).await {
+                Ok(next) => return Some((next?, (bytes, true))),
+                Err(_) if begun => {
+                    return Some((Ok(Bytes::from_static(COMMENT)), (bytes, begun)));
+                }
+                Err(_) => {}
+            }
+        }
+    })
+}
+
 async fn play(
     State(control): State<Control>,
     caller: Caller,
@@ -178,7 +204,10 @@ async fn play(
     let from = query.parsed::<u64>("from_ms")?.unwrap_or(0);
     let following = if query.flag("follow")? { Following::UntilTheEnd } else { Following::No };
     let playback = open(&control, &caller, &session, (from, following), "play").await?;
-    Ok(stream(CAST, playback.into_stream()))
+    match following {
+        Following::No => Ok(stream(CAST, playback.into_stream())),
+        Following::UntilTheEnd => Ok(stream(CAST, kept_alive(playback.into_stream(), KEEP_ALIVE))),
+    }
 }
 
 async fn text(
@@ -233,4 +262,33 @@ async fn files(
     let files = control.shelf().files(&session).await?;
     looked(&control, &caller, view, "files").await?;
     Ok(stream(TAR, files))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_session_is_kept_alive_behind_its_header_only() {
+        let (send, receive) = tokio::sync::mpsc::channel(1);
+        let bytes = futures_util::stream::unfold(receive, |mut receive| async move {
+            receive.recv().await.map(|line: &'static [u8]| (Ok(Bytes::from_static(line)), receive))
+        });
+        let mut kept = Box::pin(kept_alive(bytes, Duration::from_millis(1)));
+        let late = async {
+            // Many silences long: nothing may be said before the header.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            send.send(b"{}\n").await.unwrap();
+        };
+        let (first, ()) = tokio::join!(kept.next(), late);
+        assert_eq!(first.unwrap().unwrap(), "{}\n");
+        assert_eq!(kept.next().await.unwrap().unwrap(), "#\n");
+        send.send(b"[1,\"o\",\"x\"]\n").await.unwrap();
+        drop(send);
+        let mut heard = Vec::new();
+        while let Some(piece) = kept.next().await {
+            heard.extend_from_slice(&piece.unwrap());
+        }
+        assert!(heard.ends_with(b"[1,\"o\",\"x\"]\n"), "{heard:?}");
+    }
 }

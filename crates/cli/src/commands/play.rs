@@ -1,13 +1,12 @@
 //! `tsh play`: a recording on the terminal, or as text.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::path::Path;
+mod follow;
+mod source;
 
-use access::name::SessionId;
+use std::io::Write as _;
+
 use api::cast::transcript::Transcript;
 use api::cast::{Event, Reader, What};
-use api::endpoints::recordings::CONTENT;
 use serde_json::json;
 
 use crate::context::Context;
@@ -18,6 +17,7 @@ use crate::player::deck::{SPEEDS, Settings};
 use crate::player::film::Developing;
 use crate::player::offset::Offset;
 use crate::player::{self, Ended};
+use source::Source;
 
 /// Replay a session
 ///
@@ -28,6 +28,7 @@ use crate::player::{self, Ended};
 ///     tsh play bc8ca931-fec9-4b15
 ///     tsh play session.cast --speed 2 --skip-idle 1s --from 1:23
 ///     tsh play bc8ca931-fec9-4b15 --text | less
+///     tsh play --follow bc8ca931-fec9-4b15
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct PlayArgs {
@@ -45,6 +46,9 @@ pub struct PlayArgs {
     /// Which channel, where a session has several
     #[arg(long, value_name = "NUMBER")]
     channel: Option<u32>,
+    /// Watch a session while it runs, until it ends
+    #[arg(long, short = 'f', conflicts_with_all = ["speed", "skip_idle", "from"])]
+    follow: bool,
     /// Print as plain text instead of playing
     #[arg(long)]
     text: bool,
@@ -66,6 +70,7 @@ fn speed(text: &str) -> Result<f64, String> {
 /// It cannot be fetched or read, or breaks off; then it was played up to there.
 pub fn run(cx: &mut Context, args: PlayArgs) -> Result<Exit, Error> {
     match cx.format {
+        Format::Text if cx.terminal.output && args.follow && !args.text => follow::watch(cx, &args),
         Format::Text if cx.terminal.input && cx.terminal.output && !args.text => watch(cx, &args),
         Format::Text => transcript(cx, &args),
         Format::Json => events(cx, &args),
@@ -77,7 +82,7 @@ pub fn run(cx: &mut Context, args: PlayArgs) -> Result<Exit, Error> {
 
 fn watch(cx: &mut Context, args: &PlayArgs) -> Result<Exit, Error> {
     let mut developing = Developing::new(args.channel);
-    let fetched = fetch(cx, &args.recording, |bytes| {
+    let fetched = Source::open(cx, &args.recording, false)?.read(|bytes| {
         developing.push(bytes);
         Ok(())
     });
@@ -134,15 +139,9 @@ fn each(
     mut take: impl FnMut(&mut Context, &Event) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut reader = Reader::new();
-    let mut pieces: Vec<Vec<u8>> = Vec::new();
-    // What is fetched is shown piece by piece; the context cannot be lent to both at once.
-    let fetched = fetch(cx, &args.recording, |bytes| {
-        pieces.push(bytes.to_vec());
-        Ok(())
-    });
     let from = args.from.map_or(0, |Offset(ms)| ms);
-    for piece in pieces {
-        reader.push(&piece);
+    let fetched = Source::open(cx, &args.recording, args.follow)?.read(|bytes| {
+        reader.push(bytes);
         while let Some(event) =
             reader.next_event().map_err(|broken| breaks_off(&broken.to_string()))?
         {
@@ -151,7 +150,9 @@ fn each(
                 take(cx, &event)?;
             }
         }
-    }
+        // Whoever follows sees each piece as it comes.
+        if args.follow { Ok(cx.out.flush()?) } else { Ok(()) }
+    });
     fetched?;
     reader.finish().map_err(|broken| breaks_off(&broken.to_string()))
 }
@@ -203,41 +204,4 @@ fn as_json(event: &Event) -> serde_json::Value {
         fields.insert("channel".to_owned(), event.channel.into());
     }
     line
-}
-
-/// Hands the recording's bytes to `sink`: from the server for a session's id, else from the file.
-///
-/// # Errors
-/// There is no such session or file, or it cannot be read to its end.
-pub fn fetch(
-    cx: &mut Context,
-    recording: &str,
-    mut sink: impl FnMut(&[u8]) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let path = Path::new(recording);
-    if recording != "-" && !path.exists() {
-        if recording.parse::<SessionId>().is_ok() {
-            return cx.api()?.download(&CONTENT, &[recording], &[], sink);
-        }
-        return Err(Error::not_found(format!(
-            "`{}` is neither a session's id nor a file",
-            access::display::shown(recording)
-        ))
-        .hint("list recordings with: tsh recordings ls"));
-    }
-    let unreadable = |error| {
-        Error::usage(format!("cannot read `{}`", access::display::shown(recording))).because(error)
-    };
-    let mut file: Box<dyn std::io::Read> = if recording == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(unreadable)?)
-    };
-    let mut bytes = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut bytes).map_err(unreadable)? {
-            0 => return Ok(()),
-            read => sink(bytes.get(..read).unwrap_or_default())?,
-        }
-    }
 }

@@ -83,6 +83,12 @@ impl Developing {
         self.film.broken.is_none()
     }
 
+    /// What has become ready since the last time. It is not in the film any more.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, Frame> {
+        self.text = 0;
+        self.film.frames.drain(..)
+    }
+
     /// The bytes have ended; `why` if they ended too early.
     #[must_use]
     pub fn finish(mut self, why: Option<String>) -> (Film, Option<Header>) {

@@ -17,6 +17,7 @@ mod certificates;
 mod clock;
 mod crash;
 mod disk;
+mod follow;
 mod hostile;
 mod house;
 mod input;
