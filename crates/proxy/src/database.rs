@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use access::name::TargetName;
 use futures_util::future::BoxFuture;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -80,8 +81,35 @@ pub struct TargetTls {
     pub mode: TlsMode,
     /// The name its certificate must have; the host of the address when there is none.
     pub server_name: Option<Box<str>>,
-    /// The authorities its certificate may come from; those of the system when there are none.
-    pub authorities: Arc<[CertificateDer<'static>]>,
+    /// Whose certificates are believed.
+    pub trust: Arc<Trust>,
+}
+
+/// Whose certificates are believed.
+#[derive(Debug)]
+pub struct Trust {
+    /// Authorities.
+    roots: Arc<RootCertStore>,
+    /// Certificates that a server may show itself, authority or not: what `openssl req -x509` makes.
+    pinned: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    /// Trusts what a target's record names.
+    #[must_use]
+    pub fn named(certificates: Vec<CertificateDer<'static>>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        Self { roots: Arc::new(roots), pinned: certificates }
+    }
+
+    /// Trusts the authorities of the system. What is in them as text, and cannot be read, is left out. Reads files.
+    #[must_use]
+    pub fn system() -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Self { roots: Arc::new(roots), pinned: Vec::new() }
+    }
 }
 
 /// What is checked of a database's certificate. The words are those of libpq's `sslmode`.

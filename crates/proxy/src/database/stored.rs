@@ -11,10 +11,12 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use store::Store;
+use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use super::{
     Database, DatabaseError, Databases, DbAdmin, DbLogin, DbUser, Protocol, TargetTls, TlsMode,
+    Trust,
 };
 
 /// The key of the administrator's password among the sealed ones. No database user has an empty name.
@@ -24,6 +26,8 @@ const ADMIN: &str = "";
 pub struct StoredDatabases {
     store: Store,
     seal: Arc<SealKey>,
+    /// The authorities of the system, once a target needs them.
+    system: OnceCell<Arc<Trust>>,
 }
 
 impl fmt::Debug for StoredDatabases {
@@ -39,7 +43,7 @@ impl StoredDatabases {
     /// Reads `kind: db` documents from `store`, and opens their secrets with `seal`.
     #[must_use]
     pub fn new(store: Store, seal: Arc<SealKey>) -> Self {
-        Self { store, seal }
+        Self { store, seal, system: OnceCell::new() }
     }
 
     /// The passwords sealed under `db/<name>`: a JSON object of user to password, the administrator's under `""`.
@@ -81,6 +85,9 @@ impl StoredDatabases {
             }
         };
         let login = match user {
+            DbUser::Standing(ADMIN) if by_password => {
+                return Err(DatabaseError::NoSecret(ADMIN.into()));
+            }
             DbUser::Standing(user) if by_password => password(user)?,
             DbUser::Standing(_) | DbUser::Made => DbLogin::Certificate,
         };
@@ -91,11 +98,40 @@ impl StoredDatabases {
                 Words::Postgres => Protocol::Postgres,
                 Words::MySql => Protocol::MySql,
             },
-            tls: spec.tls.read()?,
+            tls: self.tls(spec.tls).await?,
             login,
             admin,
             server_version: spec.server_version,
         }))
+    }
+}
+
+impl StoredDatabases {
+    async fn tls(&self, tls: Tls) -> Result<TargetTls, DatabaseError> {
+        let mode = match tls.mode {
+            Mode::VerifyFull => TlsMode::VerifyFull,
+            Mode::VerifyCa => TlsMode::VerifyCa,
+            Mode::Insecure => TlsMode::Insecure,
+            Mode::Off => TlsMode::Off,
+        };
+        let trust = match (tls.ca_cert, mode) {
+            (Some(pem), _) => {
+                let named: Result<Vec<_>, _> =
+                    CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+                let named = named.ok().filter(|named| !named.is_empty());
+                Arc::new(Trust::named(named.ok_or(DatabaseError::Authorities)?))
+            }
+            (None, TlsMode::Insecure | TlsMode::Off) => Arc::new(Trust::named(Vec::new())),
+            (None, TlsMode::VerifyCa | TlsMode::VerifyFull) => {
+                let load = async || {
+                    let loaded = tokio::task::spawn_blocking(Trust::system).await;
+                    // Only a runtime that ends does not run it.
+                    Arc::new(loaded.unwrap_or_else(|_| Trust::named(Vec::new())))
+                };
+                Arc::clone(self.system.get_or_init(load).await)
+            }
+        };
+        Ok(TargetTls { mode, server_name: tls.server_name, trust })
     }
 }
 
@@ -143,28 +179,6 @@ struct Tls {
     ca_cert: Option<String>,
 }
 
-impl Tls {
-    fn read(self) -> Result<TargetTls, DatabaseError> {
-        let pem = self.ca_cert.unwrap_or_default();
-        let authorities: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-        let authorities = authorities.map_err(|_| DatabaseError::Authorities)?;
-        if !pem.trim().is_empty() && authorities.is_empty() {
-            return Err(DatabaseError::Authorities);
-        }
-        Ok(TargetTls {
-            mode: match self.mode {
-                Mode::VerifyFull => TlsMode::VerifyFull,
-                Mode::VerifyCa => TlsMode::VerifyCa,
-                Mode::Insecure => TlsMode::Insecure,
-                Mode::Off => TlsMode::Off,
-            },
-            server_name: self.server_name,
-            authorities: authorities.into(),
-        })
-    }
-}
-
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
@@ -201,3 +215,6 @@ impl Admin {
         self.method == Method::Password
     }
 }
+
+#[cfg(test)]
+mod tests;

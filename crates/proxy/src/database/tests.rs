@@ -18,7 +18,7 @@ use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
 use super::dial::{Errand, LOGIN_WAIT};
-use super::{Database, DbLogin, Fault, Protocol, TargetTls, TlsMode};
+use super::{Database, DbLogin, Fault, Protocol, TargetTls, TlsMode, Trust};
 use crate::error::Error;
 use servers::PASSWORD;
 
@@ -62,7 +62,7 @@ impl Person {
 
 /// A target at `addr` that trusts `ca` and is logged in to by certificate.
 fn database(protocol: Protocol, addr: &str, ca: &str) -> Database {
-    let authorities: Vec<_> =
+    let trusted: Vec<_> =
         CertificateDer::pem_slice_iter(ca.as_bytes()).collect::<Result<_, _>>().unwrap();
     Database {
         name: "orders".parse().unwrap(),
@@ -71,7 +71,7 @@ fn database(protocol: Protocol, addr: &str, ca: &str) -> Database {
         tls: TargetTls {
             mode: TlsMode::VerifyFull,
             server_name: None,
-            authorities: authorities.into(),
+            trust: Arc::new(Trust::named(trusted)),
         },
         login: DbLogin::Certificate,
         admin: None,

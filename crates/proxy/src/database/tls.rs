@@ -11,15 +11,14 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::dial::Errand;
-use super::{Database, DbLogin, Fault, Protocol, TargetTls, TlsMode};
+use super::{Database, DbLogin, Fault, Protocol, TargetTls, TlsMode, Trust};
 
 /// The TLS handshake on a connection that the server is ready to encrypt.
 pub(super) async fn handshake(
@@ -114,8 +113,7 @@ fn config(errand: &Errand<'_>, database: &Database) -> Result<ClientConfig, Faul
 #[derive(Debug)]
 struct Check {
     mode: TlsMode,
-    /// A server may show a certificate that is trusted itself, authority or not: what `openssl req -x509` makes.
-    pinned: Arc<[CertificateDer<'static>]>,
+    trust: Arc<Trust>,
     /// `None` when nothing is checked.
     chain: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
@@ -126,21 +124,24 @@ impl Check {
         let chain = match tls.mode {
             TlsMode::Insecure | TlsMode::Off => None,
             TlsMode::VerifyCa | TlsMode::VerifyFull => {
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(tls.authorities.iter().cloned());
                 let built = WebPkiServerVerifier::builder_with_provider(
-                    Arc::new(roots),
+                    Arc::clone(&tls.trust.roots),
                     Arc::clone(provider),
                 )
                 .build();
                 Some(built.map_err(|error| {
-                    Fault::TlsSetup(format!("spec.tls.ca_cert cannot be used: {error}").into())
+                    Fault::TlsSetup(
+                        format!(
+                            "no authority can be used, of spec.tls.ca_cert or the system: {error}"
+                        )
+                        .into(),
+                    )
                 })?)
             }
         };
         Ok(Self {
             mode: tls.mode,
-            pinned: Arc::clone(&tls.authorities),
+            trust: Arc::clone(&tls.trust),
             chain,
             provider: Arc::clone(provider),
         })
@@ -164,7 +165,9 @@ impl ServerCertVerifier for Check {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !is_full => Ok(ServerCertVerified::assertion()),
-            Err(rustls::Error::InvalidCertificate(_)) if self.pinned.contains(certificate) => {
+            Err(rustls::Error::InvalidCertificate(_))
+                if self.trust.pinned.contains(certificate) =>
+            {
                 if is_full {
                     verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 }

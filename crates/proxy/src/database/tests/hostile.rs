@@ -25,7 +25,7 @@ async fn log_in<F: Future<Output = ()> + Send + 'static>(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut database = database(protocol, &listener.local_addr().unwrap().to_string(), "");
     // Any authority will do: no script gets as far as to show a certificate.
-    database.tls.authorities = vec![person.authorities.tls_roots().remove(0)].into();
+    database.tls.trust = Arc::new(Trust::named(person.authorities.tls_roots()));
     database.tls.mode = mode;
     database.login = password(PASSWORD);
     let errand = Errand { within, ..person.errand("app") };

@@ -109,7 +109,7 @@ async fn a_server_that_is_not_the_one_we_know_gets_nothing() {
     let insecure = TargetTls { mode: TlsMode::Insecure, ..other_ca.tls.clone() };
     connect(&person, &Database { tls: insecure, ..other_ca.clone() }, "app").await.unwrap();
 
-    let nothing = with(&|d| d.tls.authorities = Arc::new([]));
+    let nothing = with(&|d| d.tls.trust = Arc::new(Trust::named(Vec::new())));
     let wrong = fault(connect(&person, &nothing, "app").await);
     assert!(matches!(wrong, Fault::TlsSetup(_)), "{wrong:?}");
 
