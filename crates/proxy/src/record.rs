@@ -13,6 +13,7 @@
 //! breaks, every call says [`Broken`] and [`Recording::broken`] wakes, unless the role says `best_effort`.
 
 mod archive;
+mod batch;
 mod clerk;
 mod fuse;
 mod queue;
@@ -22,8 +23,10 @@ mod track;
 mod writer;
 
 pub use archive::{Archive, StartError};
+pub(crate) use batch::Batch;
 pub use clerk::Ledger;
 pub use recording::Recording;
+pub(crate) use recording::{Counts, StatementsLeft};
 pub use store::Clock;
 pub use store::recording::{Meta, Outcome};
 
@@ -100,6 +103,13 @@ pub enum Purpose {
     Shell,
     /// A subsystem by name: `sftp`.
     Subsystem(String),
+    /// A connection to a database: its statements are kept.
+    Statements {
+        /// What is spoken: `postgres`, `mysql`.
+        protocol: &'static str,
+        /// `user@database`.
+        account: String,
+    },
 }
 
 impl Purpose {
@@ -109,6 +119,7 @@ impl Purpose {
         match self {
             Self::Command(_) => "command",
             Self::Shell => "shell",
+            Self::Statements { protocol, .. } => protocol,
             Self::Subsystem(_) => "subsystem",
             Self::Terminal { .. } => "terminal",
         }
@@ -120,6 +131,7 @@ impl Purpose {
         match self {
             Self::Command(text) | Self::Subsystem(text) => text,
             Self::Shell => "",
+            Self::Statements { account, .. } => account,
             Self::Terminal { command, .. } => command.as_deref().unwrap_or_default(),
         }
     }

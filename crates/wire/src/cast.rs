@@ -8,10 +8,11 @@
 //! | code | data | meaning |
 //! |---|---|---|
 //! | `c` | `2` | what follows belongs to channel 2 (a recording begins in channel 0) |
-//! | `b` | `command ls -l` | the channel's program begins: `terminal`, `command`, `shell` or `subsystem`, and its text |
+//! | `b` | `command ls -l` | the channel's program begins: `terminal`, `command`, `shell`, `subsystem`, `postgres` or `mysql`, and its text |
 //! | `e` | text | stderr |
 //! | `g` | `o 1048576 <sha256>` | a stretch of that stream that was not kept: its length and digest |
 //! | `d` | `o 2097152 <sha256> 3` | the whole stream: its length and digest, and how many bytes were no UTF-8 |
+//! | `q` | `{"n":1,"sql":"SELECT 1","rows":1,"ms":0.41}` | a statement and what became of it: see [`statement`] |
 //!
 //! A recording with one terminal is therefore an ordinary `.cast` file, and so is any single channel of it.
 //!
@@ -20,6 +21,7 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
+pub mod statement;
 mod text;
 
 pub use text::Utf8;
@@ -71,7 +73,7 @@ impl Stream {
 pub enum Event<'a> {
     /// The channel's program begins.
     Begin {
-        /// `terminal`, `command`, `shell` or `subsystem`.
+        /// `terminal`, `command`, `shell`, `subsystem`, `postgres` or `mysql`.
         kind: &'a str,
         /// The command line or the subsystem's name; may be empty.
         text: &'a str,
@@ -107,6 +109,8 @@ pub enum Event<'a> {
         /// Rows.
         rows: u16,
     },
+    /// A statement of a database session, as [`statement`] writes it.
+    Statement(&'a str),
 }
 
 /// Writes the lines of one recording. Times are offsets from the recording's start and never run backwards: an
@@ -219,6 +223,7 @@ impl Encoder {
             Event::Marker(_) => 'm',
             Event::Omitted { .. } => 'g',
             Event::Resize { .. } => 'r',
+            Event::Statement(_) => 'q',
         };
         self.begin(at, channel, code, lines);
         match event {
@@ -237,6 +242,7 @@ impl Encoder {
                 number(lines, format_args!("{} {bytes} {sha256}", stream.code()));
             }
             Event::Resize { cols, rows } => number(lines, format_args!("{cols}x{rows}")),
+            Event::Statement(json) => text::escape(json, lines),
         }
         lines.extend_from_slice(b"\"]\n");
     }

@@ -10,3 +10,4 @@ pub mod proxy_protocol;
 pub mod route;
 pub mod sftp;
 pub mod sniff;
+pub mod sql;

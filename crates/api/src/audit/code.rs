@@ -46,6 +46,8 @@ pub const DB_USER_CLOSED: &str = "db.user.closed";
 pub const DB_CANCELLED: &str = "db.cancelled";
 /// Someone tried to stop a statement of a session that is not his.
 pub const DB_CANCEL_REFUSED: &str = "db.cancel.refused";
+/// A statement was not passed on to a database: the policy does not allow it.
+pub const DB_STATEMENT_REFUSED: &str = "db.statement.refused";
 /// Someone logged in.
 pub const LOGIN_SUCCEEDED: &str = "login.succeeded";
 /// A login was refused.
@@ -144,6 +146,7 @@ pub const ALL: &[&str] = &[
     DB_USER_CLOSED,
     DB_CANCELLED,
     DB_CANCEL_REFUSED,
+    DB_STATEMENT_REFUSED,
     LOGIN_SUCCEEDED,
     LOGIN_FAILED,
     LOGIN_LOCKED,

@@ -11,6 +11,7 @@ use store::recording::{Meta, NewEvent, Outcome, Sealed, Shelf};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Clock;
+use super::recording::Counts;
 
 /// Sessions whose ends are committed at once.
 const BATCH: usize = 64;
@@ -38,20 +39,34 @@ impl Ledger for Store {
 /// A session that is over.
 pub(super) enum Done {
     /// Its recording is complete.
-    Sealed { sealed: Box<Sealed>, closed: oneshot::Sender<()> },
+    Sealed { sealed: Box<Sealed>, counts: Counts, closed: oneshot::Sender<()> },
     /// It had none.
-    Unrecorded { meta: Box<Meta>, outcome: Outcome, ended: Timestamp, closed: oneshot::Sender<()> },
+    Unrecorded {
+        meta: Box<Meta>,
+        outcome: Outcome,
+        ended: Timestamp,
+        counts: Counts,
+        closed: oneshot::Sender<()>,
+    },
 }
 
 impl Done {
     fn events(&self, now: Timestamp) -> Vec<NewEvent> {
         match self {
-            Self::Sealed { sealed, .. } => vec![sealed.ended_event(), sealed.sealed_event(now)],
-            Self::Unrecorded { meta, outcome, ended, .. } => {
-                vec![meta.ended_event(outcome, *ended).with("recorded", false)]
+            Self::Sealed { sealed, counts, .. } => {
+                vec![counted(sealed.ended_event(), counts), sealed.sealed_event(now)]
+            }
+            Self::Unrecorded { meta, outcome, ended, counts, .. } => {
+                let event = meta.ended_event(outcome, *ended).with("recorded", false);
+                vec![counted(event, counts)]
             }
         }
     }
+}
+
+/// What there was in the session, beside how it ended.
+fn counted(event: NewEvent, counts: &Counts) -> NewEvent {
+    counts.iter().fold(event, |event, (name, count)| event.with(name, *count))
 }
 
 /// Runs until all writers and recordings are gone.
@@ -87,7 +102,7 @@ fn sort(batch: impl Iterator<Item = Done>) -> (Vec<Sealed>, Vec<oneshot::Sender<
     let (mut all, mut waiting) = (Vec::new(), Vec::new());
     for one in batch {
         match one {
-            Done::Sealed { sealed, closed } => {
+            Done::Sealed { sealed, closed, .. } => {
                 all.push(*sealed);
                 waiting.push(closed);
             }

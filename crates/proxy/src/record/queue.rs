@@ -9,11 +9,13 @@ use std::sync::mpsc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use store::recording::{CreateError, Meta, Outcome};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 use tokio::time::Instant;
 use wire::cast::Stream;
 
+use super::batch::Batch;
 use super::fuse::Fuse;
+use super::recording::Counts;
 use super::{Ending, Input, Purpose};
 
 /// Bytes that wait for one writer thread at most.
@@ -54,6 +56,12 @@ pub(super) enum What {
         cols: u16,
         rows: u16,
     },
+    /// Statements of a database session. What is left when a session goes away without a word is not paid for.
+    Statements {
+        channel: u32,
+        batch: Batch,
+        paid: bool,
+    },
     /// Writes down everything that is still in memory; the house is closing.
     Stop(oneshot::Sender<()>),
 }
@@ -68,6 +76,7 @@ pub(super) struct Open {
 pub(super) struct Close {
     pub(super) outcome: Outcome,
     pub(super) ended: Timestamp,
+    pub(super) counts: Counts,
     /// Told when the events are in the audit log.
     pub(super) closed: oneshot::Sender<()>,
 }
@@ -80,6 +89,8 @@ impl Message {
             What::Bytes { bytes, .. } => bytes.len(),
             What::Note { text, .. } => text.len(),
             What::End { .. } | What::Resize { .. } => 0,
+            What::Statements { batch, paid: true, .. } => batch.len(),
+            What::Statements { paid: false, .. } => return 0,
             What::Close(_) | What::Discard | What::Open(_) | What::Stop(_) => return 0,
         };
         (bytes + OVERHEAD).min(MAX_QUEUED)
@@ -111,6 +122,16 @@ impl Queue {
             self.room.acquire_many(cost).await.map_err(|_| Gone)?.forget();
         }
         self.send_now(message)
+    }
+
+    /// Queues a message if there is room for it now, else gives it back.
+    pub(super) fn try_send(&self, message: Message) -> Result<(), (Message, TryAcquireError)> {
+        let cost = u32::try_from(message.cost()).unwrap_or(u32::MAX);
+        match self.room.try_acquire_many(cost) {
+            Ok(room) => room.forget(),
+            Err(error) => return Err((message, error)),
+        }
+        self.messages.send(message).map_err(|error| (error.0, TryAcquireError::Closed))
     }
 
     /// Queues a message that costs nothing.

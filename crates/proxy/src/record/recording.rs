@@ -1,15 +1,16 @@
 //! A session's recording, as its door holds it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use store::recording::{Meta, Outcome};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{TryAcquireError, mpsc, oneshot};
 use tokio::time::Instant;
 use wire::cast::Stream;
 
+use super::batch::Batch;
 use super::clerk::Done;
 use super::fuse::Fuse;
 use super::queue::{Close, Message, Queue, What};
@@ -26,6 +27,8 @@ struct Inner {
     line: Option<Line>,
     next: AtomicU32,
     closed: AtomicBool,
+    /// What `session.ended` says beside the outcome.
+    counts: OnceLock<Counts>,
     done: mpsc::UnboundedSender<Done>,
     clock: Clock,
 }
@@ -68,6 +71,17 @@ impl Line {
     }
 }
 
+/// Numbers by their names.
+pub(crate) type Counts = Vec<(&'static str, u64)>;
+
+/// Why statements were not taken.
+pub(crate) enum StatementsLeft {
+    /// There is no room now.
+    Full(Batch),
+    /// There will never be.
+    Broken,
+}
+
 impl Recording {
     pub(super) fn new(
         meta: Meta,
@@ -77,7 +91,8 @@ impl Recording {
         clock: Clock,
     ) -> Self {
         let (next, closed) = (AtomicU32::new(0), AtomicBool::new(false));
-        Self(Arc::new(Inner { meta, mode, line, next, closed, done, clock }))
+        let counts = OnceLock::new();
+        Self(Arc::new(Inner { meta, mode, line, next, closed, counts, done, clock }))
     }
 
     /// Whose session this is.
@@ -145,6 +160,61 @@ impl Recording {
         self.send(What::End { channel: channel.0, ending }).await
     }
 
+    /// Whether anything is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.line.is_some()
+    }
+
+    /// What `session.ended` is to say of this session beside how it ended. The first word counts.
+    pub(crate) fn count(&self, counts: Counts) {
+        let _: Result<(), Counts> = self.0.counts.set(counts);
+    }
+
+    /// Statements of a database session, if there is room for them now; else they come back.
+    pub(crate) fn statements(
+        &self,
+        channel: ChannelId,
+        batch: Batch,
+    ) -> Result<(), StatementsLeft> {
+        let Some(line) = &self.0.line else { return Ok(()) };
+        let broken =
+            || if self.0.mode == Mode::Strict { Err(StatementsLeft::Broken) } else { Ok(()) };
+        if line.fuse.is_blown() {
+            return broken();
+        }
+        let what = What::Statements { channel: channel.0, batch, paid: true };
+        match line.queue.try_send(line.message(what)) {
+            Ok(()) => Ok(()),
+            Err((message, TryAcquireError::NoPermits)) => {
+                // It comes back as it went.
+                let What::Statements { batch, .. } = message.what else { return broken() };
+                Err(StatementsLeft::Full(batch))
+            }
+            Err((_, TryAcquireError::Closed)) => broken(),
+        }
+    }
+
+    /// Statements of a database session, once there is room for them.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub(crate) async fn statements_waiting(
+        &self,
+        channel: ChannelId,
+        batch: Batch,
+    ) -> Result<(), Broken> {
+        self.send(What::Statements { channel: channel.0, batch, paid: true }).await
+    }
+
+    /// The last statements of a session that goes away and can wait for nothing.
+    pub(crate) fn statements_last(&self, channel: ChannelId, batch: Batch) {
+        if let Some(line) = &self.0.line {
+            let what = What::Statements { channel: channel.0, batch, paid: false };
+            // A writer that is gone writes nothing.
+            let _ = line.queue.send_now(line.message(what));
+        }
+    }
+
     /// Returns when the recording breaks in a session that must not go on without it; else never.
     pub async fn broken(&self) -> Broken {
         match (self.0.mode, &self.0.line) {
@@ -185,14 +255,15 @@ impl Inner {
             return None;
         }
         let (closed, answer) = oneshot::channel();
+        let counts = self.counts.get().cloned().unwrap_or_default();
         match &self.line {
             Some(line) => {
-                let close = Close { outcome, ended, closed };
+                let close = Close { outcome, ended, counts, closed };
                 line.queue.send_now(line.message(What::Close(close))).ok()?;
             }
             None => {
                 let meta = Box::new(self.meta.clone());
-                self.done.send(Done::Unrecorded { meta, outcome, ended, closed }).ok()?;
+                self.done.send(Done::Unrecorded { meta, outcome, ended, counts, closed }).ok()?;
             }
         }
         Some(answer)

@@ -10,6 +10,7 @@ use store::recording::{Meta, Outcome, Press, Sealed, Spool};
 use tokio::time::Instant;
 use wire::cast::{Encoder, Event, Header, Stream};
 
+use super::batch::Batch;
 use super::fuse::Fuse;
 use super::track::{Policy, Track};
 use super::{Ending, Input, Purpose};
@@ -83,11 +84,20 @@ impl Sitting {
         let typed = match (purpose, self.input) {
             (Purpose::Terminal { .. }, Input::Counted) => Policy::Count,
             (Purpose::Terminal { .. }, Input::Kept) => Policy::Whole,
-            (Purpose::Command(_) | Purpose::Shell | Purpose::Subsystem(_), _) => Policy::Beginning,
+            (
+                Purpose::Command(_)
+                | Purpose::Shell
+                | Purpose::Statements { .. }
+                | Purpose::Subsystem(_),
+                _,
+            ) => Policy::Beginning,
         };
         let shown = match purpose {
             Purpose::Terminal { .. } => Policy::Whole,
-            Purpose::Command(_) | Purpose::Shell | Purpose::Subsystem(_) => Policy::Beginning,
+            Purpose::Command(_)
+            | Purpose::Shell
+            | Purpose::Statements { .. }
+            | Purpose::Subsystem(_) => Policy::Beginning,
         };
         let tracks = Channel {
             output: Track::new(Stream::Output, shown),
@@ -119,6 +129,12 @@ impl Sitting {
 
     pub(super) fn note(&mut self, at: Instant, channel: u32, text: &str) {
         self.event(at, channel, Event::Marker(text));
+    }
+
+    pub(super) fn statements(&mut self, channel: u32, batch: &Batch) {
+        for (at, json) in batch.entries() {
+            self.event(at, channel, Event::Statement(json));
+        }
     }
 
     pub(super) fn end(&mut self, at: Instant, channel: u32, ending: &Ending) {
@@ -211,9 +227,13 @@ impl Sitting {
             Some(Purpose::Terminal { term, cols, rows, .. }) => {
                 (Some(term.as_str()), (*cols, *rows))
             }
-            Some(Purpose::Command(_) | Purpose::Shell | Purpose::Subsystem(_)) | None => {
-                (None, NO_TERMINAL)
-            }
+            Some(
+                Purpose::Command(_)
+                | Purpose::Shell
+                | Purpose::Statements { .. }
+                | Purpose::Subsystem(_),
+            )
+            | None => (None, NO_TERMINAL),
         };
         let meta: &Meta = self.spool.meta();
         let title = format!("{}@{}", meta.login, meta.target);

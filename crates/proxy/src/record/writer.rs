@@ -87,7 +87,8 @@ impl Writer {
             | What::Bytes { .. }
             | What::End { .. }
             | What::Note { .. }
-            | What::Resize { .. } => {}
+            | What::Resize { .. }
+            | What::Statements { .. } => {}
         }
         let Some(sitting) = self.sittings.get_mut(&session) else { return };
         let before = sitting.waiting();
@@ -97,6 +98,7 @@ impl Writer {
             What::End { channel, ending } => sitting.end(at, channel, &ending),
             What::Note { channel, text } => sitting.note(at, channel, &text),
             What::Resize { channel, cols, rows } => sitting.resize(at, channel, cols, rows),
+            What::Statements { channel, batch, .. } => sitting.statements(channel, &batch),
             What::Close(_) | What::Discard | What::Open(_) | What::Stop(_) => {}
         }
         self.waiting = self.waiting.saturating_sub(before) + sitting.waiting();
@@ -122,11 +124,12 @@ impl Writer {
         }
     }
 
-    fn close(&mut self, session: u64, at: Instant, Close { outcome, ended, closed }: Close) {
+    fn close(&mut self, session: u64, at: Instant, close: Close) {
+        let Close { outcome, ended, counts, closed } = close;
         let Some(sitting) = self.remove(session) else { return };
         let sealed = sitting.seal(at, outcome, ended, &mut self.press);
         // The clerk outlives the writers, except when the house falls; then the sweep tells the audit log.
-        let _ = self.done.send(Done::Sealed { sealed: Box::new(sealed), closed });
+        let _ = self.done.send(Done::Sealed { sealed: Box::new(sealed), counts, closed });
     }
 
     fn remove(&mut self, session: u64) -> Option<Sitting> {
