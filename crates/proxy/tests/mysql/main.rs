@@ -12,4 +12,5 @@
 mod servers;
 
 mod client;
+mod made;
 mod stand;
