@@ -269,6 +269,11 @@ impl Proxy {
         let (events, queue) = mpsc::channel(MAX_QUEUED_EVENTS);
         let (lost, audit_lost) = watch::channel(0);
         tokio::spawn(write_events(store.clone(), queue, lost));
+        let made = database::provision::MadeUsers::new(
+            store.clone(),
+            Arc::clone(&databases),
+            Arc::clone(&authorities),
+        );
         let house = House {
             hosts: ssh::hosts::Hosts::new(Arc::clone(&authorities), names.clone()),
             names,
@@ -285,8 +290,8 @@ impl Proxy {
             open: TaskTracker::new(),
             authorities,
             nodes,
+            made,
             databases,
-            made: database::provision::MadeUsers::default(),
             requests,
             archive,
             tls,

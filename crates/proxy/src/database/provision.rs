@@ -6,11 +6,10 @@
 //! ```
 //!
 //! A user of the same name that we did not make is never touched; how ours are known is the vendors' own matter
-//! (`provision/postgres.rs`, `provision/mysql.rs`). The note outlives a crash: what it names is tidied up at the next
+//! (`provision/work/`). The note outlives a crash: what it names is tidied up at the next
 //! start, and again every few minutes while a server cannot be reached.
 
-mod mysql;
-mod postgres;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,13 +18,16 @@ use std::time::Duration;
 use access::name::{SessionId, TargetName, UserName};
 use access::policy::extent::DbProvision;
 use access::role::options::CreateDbUser;
+use ca::Authorities;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{Commit, Range};
-use wire::mysql::Capabilities;
+use store::{Commit, Range, Store};
 
-use super::dial::{Errand, LOGIN_WAIT, in_time};
-use super::{Database, DatabaseError, DbUser, Fault, Protocol};
+pub(in crate::database) use work::{Work, work};
+
+use super::dial::{Errand, LOGIN_WAIT};
+use super::{Database, DatabaseError, Databases, DbUser, Fault};
 use crate::House;
 use crate::error::Error;
 use crate::live::Session;
@@ -34,64 +36,122 @@ use crate::live::Session;
 const NOTES: &str = "/made/";
 /// How often notes without a session are looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(300);
-/// The database that administrators of PostgreSQL connect to: every server has it.
-const MAINTENANCE: &str = "postgres";
-
-/// What stands in the database under the name of a user that is to be made.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Standing {
-    /// Nothing.
-    Missing,
-    /// A user we made.
-    Ours,
-    /// Somebody else.
-    Foreign,
-}
-
-/// Checks names before they are quoted.
-#[derive(Clone, Copy, Debug)]
-struct Names {
-    /// Bytes of the longest name that the vendor keeps whole.
-    most: usize,
-}
-
-impl Names {
-    fn check(self, user: &str, roles: &BTreeSet<String>) -> Result<(), Fault> {
-        let is_bad = |name: &str| {
-            name.is_empty() || name.contains('\\') || name.chars().any(char::is_control)
-        };
-        let bad = roles.iter().map(String::as_str).chain([user]).find(|name| is_bad(name));
-        match bad.or((user.len() > self.most).then_some(user)) {
-            Some(name) => Err(Fault::Name(access::display::shown_short(name, 64).into())),
-            None => Ok(()),
-        }
-    }
-}
-
 /// One user on one target.
 type Key = (TargetName, Box<str>);
 /// The sessions of one user, and what each brings. Locked while the database is told.
 type Sessions = Arc<tokio::sync::Mutex<BTreeMap<SessionId, DbProvision>>>;
 
-/// The users that were made and have sessions.
-#[derive(Debug, Default)]
-pub(crate) struct MadeUsers(Mutex<BTreeMap<Key, Sessions>>);
+/// The users that were made and have sessions, and what it takes to make and unmake them.
+#[derive(Debug)]
+pub(crate) struct MadeUsers {
+    store: Store,
+    databases: Arc<dyn Databases>,
+    authorities: Arc<Authorities>,
+    users: Mutex<BTreeMap<Key, Sessions>>,
+}
 
 impl MadeUsers {
+    /// Keeps notes in `store`.
+    pub(crate) fn new(
+        store: Store,
+        databases: Arc<dyn Databases>,
+        authorities: Arc<Authorities>,
+    ) -> Self {
+        Self { store, databases, authorities, users: Mutex::default() }
+    }
+
     fn of(&self, key: &Key) -> Sessions {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(users.entry(key.clone()).or_default())
     }
 
     /// Forgets a user nobody uses or waits for. Called without his lock.
     fn forget(&self, key: &Key) {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let is_idle = |sessions: &mut Sessions| {
             Arc::get_mut(sessions).is_some_and(|sessions| sessions.get_mut().is_empty())
         };
         if users.get_mut(key).is_some_and(is_idle) {
             users.remove(key);
         }
+    }
+
+    /// Gives a user the roles of the sessions that are left; closes or removes him when there are none.
+    async fn release(
+        &self,
+        key: &Key,
+        user: &UserName,
+        left: &BTreeMap<SessionId, DbProvision>,
+        remove: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (target, account) = key;
+        let record = |error| Error::Record(target.as_str().into(), Box::new(error));
+        let database = self.databases.database(target, DbUser::Made).await.map_err(record)?;
+        let errand = Errand {
+            target,
+            account,
+            user,
+            session: SessionId::from_bits(0),
+            until: None,
+            authorities: &self.authorities,
+            within: LOGIN_WAIT,
+            now,
+        };
+        let wanted = roles(left);
+        let what = match (left.is_empty(), remove) {
+            (false, _) => Work::SetRoles(&wanted),
+            (true, true) => Work::Remove,
+            (true, false) => Work::Close,
+        };
+        match database {
+            Some(database) => work(&errand, &database, what).await?,
+            // The target is gone from the records, and nobody can reach its server through us any more.
+            None if left.is_empty() => {}
+            None => return Err(record(DatabaseError::Gone)),
+        }
+        if left.is_empty() {
+            let gone = self.store.commit(Commit::new().delete(note_key(key))).await;
+            gone.map_err(|error| errand.failed(Fault::Note(Box::new(error))))?;
+        }
+        Ok(())
+    }
+
+    /// Tidies up whoever has a note and no session.
+    pub(in crate::database) async fn tidy_once(
+        &self,
+        now: Timestamp,
+    ) -> Result<(), store::ReadError> {
+        let page = self.store.range(Range::prefix(NOTES)).await?;
+        for entry in page.entries {
+            let Some((target, user)) =
+                entry.key.strip_prefix(NOTES).and_then(|at| at.split_once('/'))
+            else {
+                continue;
+            };
+            // What we wrote can be read; what we did not write is not ours.
+            let (Ok(target), Ok(name), Ok(note)) = (
+                target.parse(),
+                user.parse::<UserName>(),
+                serde_json::from_slice::<Note>(&entry.value),
+            ) else {
+                continue;
+            };
+            let key: Key = (target, user.into());
+            let sessions = self.of(&key);
+            {
+                let sessions = sessions.lock().await;
+                if sessions.is_empty()
+                    && let Err(error) = self.release(&key, &name, &sessions, note.remove, now).await
+                {
+                    tracing::warn!(target = %key.0, error = &error as &dyn std::error::Error,
+                    "a database user that was made is not tidied up yet");
+                }
+            }
+            drop(sessions);
+            self.forget(&key);
+        }
+        Ok(())
     }
 }
 
@@ -125,7 +185,7 @@ pub(super) async fn enter(session: &Session, database: &Database) -> Result<(), 
     let remove = provision.mode == CreateDbUser::BestEffortDrop;
     // Serialising two words cannot fail.
     let note = serde_json::to_vec(&Note { remove }).unwrap_or_default();
-    let written = house.store.commit(Commit::new().put(note_key(&key), note)).await;
+    let written = house.made.store.commit(Commit::new().put(note_key(&key), note)).await;
     written.map_err(|error| failed(Fault::Note(Box::new(error))))?;
     sessions.insert(session.id, provision);
     let wanted = roles(&sessions);
@@ -144,7 +204,7 @@ pub(crate) async fn leave(session: &Session) {
     let key: Key = (session.caller.target().clone(), session.caller.account().into());
     let house = &session.house;
     {
-        let users = house.made.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let users = house.made.users.lock().unwrap_or_else(PoisonError::into_inner);
         if !users.contains_key(&key) {
             return;
         }
@@ -155,7 +215,9 @@ pub(crate) async fn leave(session: &Session) {
         if let Some(provision) = sessions.remove(&session.id) {
             let remove = provision.mode == CreateDbUser::BestEffortDrop;
             let user = &session.caller.identity.user;
-            if let Err(error) = release(house, &key, user, &sessions, remove).await {
+            if let Err(error) =
+                house.made.release(&key, user, &sessions, remove, session.now()).await
+            {
                 tracing::warn!(target = %key.0, error = &error as &dyn std::error::Error,
                     "a database user that was made is not tidied up yet");
             } else if sessions.is_empty() {
@@ -169,107 +231,6 @@ pub(crate) async fn leave(session: &Session) {
     house.made.forget(&key);
 }
 
-/// Gives a user the roles of the sessions that are left; closes or removes him when there are none.
-async fn release(
-    house: &House,
-    key: &Key,
-    user: &UserName,
-    left: &BTreeMap<SessionId, DbProvision>,
-    remove: bool,
-) -> Result<(), Error> {
-    let (target, account) = key;
-    let record = |error| Error::Record(target.as_str().into(), Box::new(error));
-    let database = house.databases.database(target, DbUser::Made).await.map_err(record)?;
-    let errand = Errand {
-        target,
-        account,
-        user,
-        session: SessionId::from_bits(0),
-        until: None,
-        authorities: &house.authorities,
-        within: LOGIN_WAIT,
-        now: house.now(),
-    };
-    let wanted = roles(left);
-    let what = match (left.is_empty(), remove) {
-        (false, _) => Work::SetRoles(&wanted),
-        (true, true) => Work::Remove,
-        (true, false) => Work::Close,
-    };
-    match database {
-        Some(database) => work(&errand, &database, what).await?,
-        // The target is gone from the records, and nobody can reach its server through us any more.
-        None if left.is_empty() => {}
-        None => return Err(record(DatabaseError::Gone)),
-    }
-    if left.is_empty() {
-        let gone = house.store.commit(Commit::new().delete(note_key(key))).await;
-        gone.map_err(|error| errand.failed(Fault::Note(Box::new(error))))?;
-    }
-    Ok(())
-}
-
-/// What is done to a user.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Work<'a> {
-    Make(&'a BTreeSet<String>),
-    SetRoles(&'a BTreeSet<String>),
-    Close,
-    Remove,
-}
-
-/// Logs in as the administrator of `database`, and does it to the account of `errand`.
-pub(super) async fn work(
-    errand: &Errand<'_>,
-    database: &Database,
-    what: Work<'_>,
-) -> Result<(), Error> {
-    let Some(admin) = &database.admin else { return Err(errand.failed(Fault::NoAdmin)) };
-    let as_admin = Database { login: admin.login.clone(), ..database.clone() };
-    let user = errand.account;
-    let errand = Errand { account: &admin.user, until: None, ..*errand };
-    match database.protocol {
-        Protocol::Postgres => {
-            let mut startup = wire::postgres::Startup::new(&admin.user, MAINTENANCE);
-            startup.set("standard_conforming_strings", "on");
-            startup.set("application_name", "countersign");
-            let leg = super::postgres::open(&errand, &as_admin, &startup).await?;
-            in_time(&errand, "the making of a user", async {
-                let mut server = super::postgres::Statements::begin(leg).await?;
-                match what {
-                    Work::Make(roles) => postgres::make(&mut server, user, roles).await,
-                    Work::SetRoles(roles) => postgres::set_roles(&mut server, user, roles).await,
-                    Work::Close => postgres::close(&mut server, user).await,
-                    Work::Remove => postgres::remove(&mut server, user).await.map(drop),
-                }
-            })
-            .await
-        }
-        Protocol::MySql => {
-            let wanted = super::mysql::MyWanted {
-                user: admin.user.clone(),
-                db: None,
-                capabilities: Capabilities::NONE,
-                charset: 45,
-                max_packet: 1 << 20,
-                attributes: bytes::Bytes::new(),
-            };
-            let leg = super::mysql::open(&errand, &as_admin, &wanted).await?;
-            let issuer = errand.authorities.database_issuer();
-            in_time(&errand, "the making of a user", async {
-                let mut server = super::mysql::Statements::begin(leg);
-                match what {
-                    Work::Make(roles) => mysql::make(&mut server, user, &issuer, roles).await,
-                    Work::SetRoles(roles) => mysql::set_roles(&mut server, user, roles).await,
-                    Work::Close => mysql::close(&mut server, user).await,
-                    Work::Remove => mysql::remove(&mut server, user).await,
-                }
-            })
-            .await
-        }
-    }
-}
-
 /// Tidies up after a crash, and after servers that could not be reached, until the house is gone.
 pub(crate) async fn tidy(house: Weak<House>) {
     loop {
@@ -277,7 +238,7 @@ pub(crate) async fn tidy(house: Weak<House>) {
         if strong.closing.is_cancelled() {
             return;
         }
-        if let Err(error) = tidy_once(&strong).await {
+        if let Err(error) = strong.made.tidy_once(strong.now()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "notes of made users cannot be read"
@@ -290,36 +251,4 @@ pub(crate) async fn tidy(house: Weak<House>) {
             () = closing.cancelled() => return,
         }
     }
-}
-
-async fn tidy_once(house: &House) -> Result<(), store::ReadError> {
-    let page = house.store.range(Range::prefix(NOTES)).await?;
-    for entry in page.entries {
-        let Some((target, user)) = entry.key.strip_prefix(NOTES).and_then(|at| at.split_once('/'))
-        else {
-            continue;
-        };
-        // What we wrote can be read; what we did not write is not ours.
-        let (Ok(target), Ok(name), Ok(note)) = (
-            target.parse(),
-            user.parse::<UserName>(),
-            serde_json::from_slice::<Note>(&entry.value),
-        ) else {
-            continue;
-        };
-        let key: Key = (target, user.into());
-        let sessions = house.made.of(&key);
-        {
-            let sessions = sessions.lock().await;
-            if sessions.is_empty()
-                && let Err(error) = release(house, &key, &name, &sessions, note.remove).await
-            {
-                tracing::warn!(target = %key.0, error = &error as &dyn std::error::Error,
-                    "a database user that was made is not tidied up yet");
-            }
-        }
-        drop(sessions);
-        house.made.forget(&key);
-    }
-    Ok(())
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::servers::{MariaDb, Postgres};
 use super::*;
-use crate::database::DbAdmin;
-use crate::database::provision::{Work, work};
+use crate::database::provision::{MadeUsers, Work, work};
+use crate::database::{DatabaseError, Databases, DbAdmin, DbUser};
 
 const USER: &str = "dave@example.com";
 
@@ -144,4 +144,67 @@ async fn a_user_of_mariadb_comes_and_goes() {
     for name in ["e".repeat(30).as_str(), "e\\"] {
         assert!(matches!(wrong(&person, &database, name, &[]).await, Fault::Name(_)));
     }
+}
+
+/// One database, or none.
+#[derive(Debug)]
+struct Records(std::sync::Mutex<Option<Database>>);
+
+impl Databases for Records {
+    fn database<'a>(
+        &'a self,
+        _: &'a TargetName,
+        user: DbUser<'a>,
+    ) -> futures_util::future::BoxFuture<'a, Result<Option<Database>, DatabaseError>> {
+        assert_eq!(user, DbUser::Made);
+        let found = self.0.lock().unwrap().clone();
+        Box::pin(async move { Ok(found) })
+    }
+}
+
+#[tokio::test]
+async fn what_a_crash_left_behind_is_tidied_up_once_the_server_can_be_reached() {
+    let person = Person::new();
+    let server = Postgres::start(&person.authorities);
+    let database = with_admin(database(Protocol::Postgres, &server.addr(), server.ca_pem()));
+    let dir = tempfile::tempdir().unwrap();
+    let options = store::Options::new("demo".parse().unwrap(), Arc::new(now));
+    let store = store::Store::open(&dir.path().join("data"), options).await.unwrap();
+    let note = async |user: &str, note: &str| {
+        let key = format!("/made/orders/{user}");
+        store.commit(store::Commit::new().put(key, note.to_owned())).await.unwrap();
+    };
+    let noted = async || {
+        let page = store.range(store::Range::prefix("/made/")).await.unwrap();
+        page.entries.iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>()
+    };
+    let users = || {
+        let text = "SELECT string_agg(rolname || ' ' || rolcanlogin, ', ' ORDER BY rolname) FROM pg_roles WHERE rolname IN ('dave', 'erin')";
+        server.sql("orders", text)
+    };
+    for (user, how) in [("dave", r#"{"remove":true}"#), ("erin", r#"{"remove":false}"#)] {
+        work(&person.errand(user), &database, Work::Make(&roles(&[]))).await.unwrap();
+        note(user, how).await;
+    }
+    let unreachable = Database { addr: "127.0.0.1:1".into(), ..database.clone() };
+    let records = Arc::new(Records(std::sync::Mutex::new(Some(unreachable))));
+    let made = MadeUsers::new(
+        store.clone(),
+        Arc::clone(&records) as Arc<dyn Databases>,
+        Arc::new(person.authorities),
+    );
+    made.tidy_once(now()).await.unwrap();
+    assert_eq!(noted().await, ["/made/orders/dave", "/made/orders/erin"]);
+    assert_eq!(users(), "dave true, erin true");
+
+    *records.0.lock().unwrap() = Some(database);
+    made.tidy_once(now()).await.unwrap();
+    assert_eq!(noted().await, Vec::<String>::new());
+    assert_eq!(users(), "erin false");
+
+    // A target that was removed from the records takes its notes along.
+    note("dave", r#"{"remove":true}"#).await;
+    *records.0.lock().unwrap() = None;
+    made.tidy_once(now()).await.unwrap();
+    assert_eq!(noted().await, Vec::<String>::new());
 }
