@@ -20,6 +20,7 @@ mod lane;
 mod numbers;
 mod relay;
 mod say;
+mod stop;
 mod versions;
 
 use std::net::SocketAddr;
@@ -215,7 +216,7 @@ impl Door for MyDoor {
             // On the heap, and freed when it is done: otherwise every idle session keeps room for its handshake.
             let mut connecting = Box::pin(enter(&session, &wishes, &account));
             tokio::select! {
-                connected = &mut connecting => connected,
+                connected = &mut connecting => connected.map(Ok),
                 cut = &mut cut => Ok(Err(cut)),
             }
         };
@@ -239,18 +240,14 @@ impl Door for MyDoor {
         }
         let front = (packets.stream, packets.ahead);
         drop((wishes, account));
-        let mut relay =
-            Box::new(Relay::new(Arc::clone(&session), front, (leg, ahead), capabilities));
+        let relay =
+            Box::new(Relay::new(session, front, (leg, ahead), capabilities, greeting.connection));
         relay.run(cut).await
     }
 }
 
 /// Connects to the database with what the client has chosen.
-async fn enter(
-    session: &Arc<Session>,
-    wishes: &Wishes,
-    account: &str,
-) -> Result<Result<MyLeg, Cut>, Error> {
+async fn enter(session: &Arc<Session>, wishes: &Wishes, account: &str) -> Result<MyLeg, Error> {
     let database = database::of(session).await?;
     if database.protocol != Protocol::MySql {
         return Err(fault(&database, Fault::Protocol(database.protocol.as_str())));
@@ -274,7 +271,7 @@ async fn enter(
         let vendor = leg.greeting.vendor();
         return Err(fault(&database, too_old(vendor, &leg.greeting.version, missing)));
     }
-    Ok(Ok(leg))
+    Ok(leg)
 }
 
 fn too_old(vendor: Vendor, version: &str, missing: Capabilities) -> Fault {

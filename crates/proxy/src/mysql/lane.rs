@@ -21,6 +21,8 @@ pub(super) const MOST: usize = 64 * 1024;
 pub(super) struct Lane {
     pub(super) buf: BytesMut,
     pub(super) ready: usize,
+    /// Bytes at the front that have been looked at.
+    pub(super) seen: usize,
     /// The last read filled its space.
     busy: bool,
     /// Written, and perhaps not sent yet.
@@ -30,7 +32,7 @@ pub(super) struct Lane {
 impl Lane {
     /// A lane that begins with bytes read ahead.
     pub(super) fn new(ahead: BytesMut) -> Self {
-        Self { buf: ahead, ready: 0, busy: false, unflushed: false }
+        Self { buf: ahead, ready: 0, seen: 0, busy: false, unflushed: false }
     }
 
     /// What may not be written yet.
@@ -46,6 +48,19 @@ impl Lane {
     /// Lets everything be written.
     pub(super) fn pass_all(&mut self) {
         self.ready = self.buf.len();
+        self.seen = self.ready;
+    }
+
+    /// What has not been looked at.
+    pub(super) fn unseen(&self) -> &[u8] {
+        self.buf.get(self.seen..).unwrap_or_default()
+    }
+
+    /// Keeps `len` bytes of the buffer, and takes back the rest.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.buf.truncate(len);
+        self.seen = self.seen.min(len);
+        self.ready = self.ready.min(len);
     }
 
     /// Whether all that may be written has been, and sent.
@@ -104,6 +119,7 @@ impl Lane {
                     let n = written?;
                     self.buf.advance(n);
                     self.ready = self.ready.saturating_sub(n);
+                    self.seen = self.seen.saturating_sub(n);
                     self.unflushed = true;
                     moved = true;
                 }

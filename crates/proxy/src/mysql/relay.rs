@@ -16,22 +16,30 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::oneshot;
 use wire::mysql::{Capabilities, Commands, Event, Front, HEADER, Malformed, Replies, put_packet};
 
 use super::judge::{Judge, Tag, Verdict};
 use super::lane::{self, Lane};
 use super::say::{self, Words};
+use super::stop::stop;
 use crate::corridor::Ended;
 use crate::database::Fault;
 use crate::error::Error;
 use crate::gate::Cut;
 use crate::live::Session;
 
+/// The longest beginning of a packet that waits for its end, in bytes.
+const MAX_HELD: usize = 16 * 1024;
 /// Commands that were passed and are not answered. No client needs so many on their way; one that sends more waits.
 const MAX_PIPELINE: usize = 1024;
-/// How long a last word may take to reach a client.
-const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
+/// How long a session waits for its last word to reach the client.
+const LAST_WORD_WAIT: Duration = Duration::from_millis(300);
+/// Bytes of a client that are read after its session has ended, and thrown away.
+const MAX_UNREAD: u64 = 64 * 1024;
+/// How long a client that is slow to read has for it, after its session has ended.
+const SLOW_READER_WAIT: Duration = Duration::from_secs(5);
 
 /// Why a relay ends.
 #[derive(Debug)]
@@ -65,6 +73,8 @@ pub(super) struct Relay<F, B> {
     commands: Commands,
     replies: Replies<Tag>,
     judge: Judge,
+    /// The connection's number in the database.
+    number: u32,
     held: Option<Held>,
     /// Bytes that must be undecided before there is anything to decide.
     wants: usize,
@@ -78,15 +88,17 @@ pub(super) struct Relay<F, B> {
 
 impl<F, B> Relay<F, B>
 where
-    F: AsyncRead + AsyncWrite + Unpin + Send,
+    F: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    /// `capabilities` are those of both legs; `ahead` is what was read of either side too early.
+    /// `capabilities` are those of both legs, with each leg comes what was read of it too early, and `number` is the
+    /// connection's in the database.
     pub(super) fn new(
         session: Arc<Session>,
         (front, up): (F, BytesMut),
         (back, down): (B, BytesMut),
         capabilities: Capabilities,
+        number: u32,
     ) -> Self {
         Self {
             judge: Judge::new(Arc::clone(&session)),
@@ -97,6 +109,7 @@ where
             down: Lane::new(down),
             commands: Commands::default(),
             replies: Replies::new(capabilities),
+            number,
             held: None,
             wants: HEADER,
             left: false,
@@ -106,32 +119,37 @@ where
     }
 
     /// Relays until one side leaves, or the session is cut.
-    pub(super) async fn run(&mut self, cut: impl Future<Output = Cut> + Send) -> Ended {
+    pub(super) async fn run(mut self: Box<Self>, cut: impl Future<Output = Cut> + Send) -> Ended {
         let mut cut = pin!(cut);
         let end = tokio::select! {
             biased;
             cut = &mut cut => End::Cut(cut),
             end = poll_fn(|cx| self.poll(cx)) => end,
         };
-        match end {
-            End::Left => Ended::Finished,
+        let (ended, word) = match end {
+            End::Left => return Ended::Finished,
             End::Cut(cut) => {
-                self.say(say::cut(&cut)).await;
-                Ended::Cut(cut)
+                if self.replies.waiting() > 0 {
+                    stop(&self.session, self.number);
+                }
+                let word = say::cut(&cut);
+                (Ended::Cut(cut), Some(word))
             }
             End::Garbled(error) => {
-                self.say(say::garbled()).await;
-                self.failed(Fault::Malformed(error.to_string().into()))
+                (self.failed(Fault::Malformed(error.to_string().into())), Some(say::garbled()))
             }
             End::Gone if self.replies.waiting() > 0 => {
-                self.say(say::vanished()).await;
-                self.failed(Fault::Vanished("an answer"))
+                (self.failed(Fault::Vanished("an answer")), Some(say::vanished()))
             }
-            End::Gone => {
-                self.close().await;
-                Ended::Finished
-            }
+            End::Gone => (Ended::Finished, None),
+        };
+        if let Some(word) = word {
+            self.say(word);
         }
+        // The way to the database ends here, whatever the client does.
+        let Self { front, down, .. } = *self;
+        part(front, down).await;
+        ended
     }
 
     fn failed(&self, fault: Fault) -> Ended {
@@ -263,7 +281,7 @@ where
 
     /// Does what was held, when its turn has come. Whether there is more to decide.
     fn release(&mut self) -> bool {
-        if self.replies.waiting() > 0 || self.up.ready > 0 {
+        if self.replies.waiting() > 0 || !self.replies.between_packets() || self.up.ready > 0 {
             return false;
         }
         let Some(Held::Refuse(words)) = self.held.take() else { return true };
@@ -295,7 +313,7 @@ where
             return Ok(false);
         }
         match self.down.poll_fill(cx, &mut self.back) {
-            Poll::Pending if self.down.undecided().is_empty() => Ok(false),
+            Poll::Pending if self.down.unseen().is_empty() => Ok(false),
             Poll::Ready(Ok(0) | Err(_)) => {
                 self.gone = true;
                 Ok(true)
@@ -310,35 +328,43 @@ where
     /// Looks at what the server has sent, and lets it go on.
     fn walk(&mut self) -> Result<(), End> {
         loop {
-            let walked = self.replies.walk(self.down.undecided());
+            let walked = self.replies.walk(self.down.unseen());
             let (n, event) = walked.map_err(End::Garbled)?;
-            self.down.pass(n);
+            self.down.seen = self.down.seen.saturating_add(n);
             match event {
-                None => return Ok(()),
+                None => break,
                 Some(Event::Done(tag, outcome)) => self.judge.answered(tag, outcome),
                 Some(Event::File(_)) => self.commands.file(),
                 Some(Event::Schema(name)) => self.judge.moved_to(&name).map_err(End::Cut)?,
                 Some(Event::Prepared { .. } | Event::Unasked(_)) => {}
             }
         }
+        self.let_go();
+        Ok(())
+    }
+
+    /// Whole packets go on. The beginning of another waits for its end, if that is near: a last word can be said between
+    /// packets only.
+    fn let_go(&mut self) {
+        let begun = usize::try_from(self.replies.begun().len).unwrap_or(usize::MAX);
+        let back = if begun > MAX_HELD { 0 } else { begun };
+        self.down.ready = self.down.ready.max(self.down.seen.saturating_sub(back));
     }
 
     /// Says a last word where the client awaits one: behind the last whole packet that it gets.
-    async fn say(&mut self, words: Words) {
-        let Some(seq) = self.make_room() else { return self.close().await };
-        put_packet(&mut self.down.buf, seq, &words.0);
-        self.down.pass_all();
-        self.close().await;
+    fn say(&mut self, words: Words) {
+        if let Some(seq) = self.make_room() {
+            put_packet(&mut self.down.buf, seq, &words.0);
+            self.down.pass_all();
+        }
     }
 
     /// Takes back what has not been sent of the packet that the server was sending. The sequence number of a packet in
     /// its place; `None` when its beginning has been sent.
     fn make_room(&mut self) -> Option<u8> {
-        self.down.buf.truncate(self.down.ready);
         let begun = self.replies.begun();
-        let whole = self.down.buf.len().checked_sub(usize::try_from(begun.len).ok()?)?;
-        self.down.buf.truncate(whole);
-        self.down.ready = self.down.ready.min(whole);
+        let whole = self.down.seen.checked_sub(usize::try_from(begun.len).ok()?)?;
+        self.down.truncate(whole);
         Some(if begun.len > 0 { begun.seq } else { self.next_seq() })
     }
 
@@ -353,19 +379,28 @@ where
             self.commands.seq().wrapping_add(1)
         }
     }
+}
 
-    /// Sends what there is to send, and ends the connection to the client.
-    async fn close(&mut self) {
-        let closing = async {
-            let sent = poll_fn(|cx| match self.down.poll_drain(cx, &mut self.front) {
-                Err(error) => Poll::Ready(Err(error)),
-                Ok(_) if self.down.is_drained() => Poll::Ready(Ok(())),
-                Ok(_) => Poll::Pending,
-            });
-            if sent.await.is_ok() {
-                let _ = self.front.shutdown().await;
-            }
-        };
-        let _ = tokio::time::timeout(LAST_WORD_WAIT, closing).await;
-    }
+/// Sends what there is to send, and ends the connection to the client. One that is slow to read goes on reading by
+/// itself for a while: what it still gets was let through before.
+async fn part<F>(mut front: F, mut down: Lane)
+where
+    F: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (said, heard) = oneshot::channel();
+    tokio::spawn(tokio::time::timeout(SLOW_READER_WAIT, async move {
+        let sending = poll_fn(|cx| match down.poll_drain(cx, &mut front) {
+            Err(error) => Poll::Ready(Err(error)),
+            Ok(_) if down.is_drained() => Poll::Ready(Ok(())),
+            Ok(_) => Poll::Pending,
+        });
+        sending.await?;
+        front.shutdown().await?;
+        // Whoever waits for it has left if this fails.
+        let _ = said.send(());
+        // Closing a socket with unread bytes resets it, and the word would be lost.
+        let mut rest = front.take(MAX_UNREAD);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    }));
+    let _ = tokio::time::timeout(LAST_WORD_WAIT, heard).await;
 }

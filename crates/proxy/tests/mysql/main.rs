@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test that cannot go on fails, which is what it is for"
 )]
 
@@ -12,5 +13,8 @@
 mod servers;
 
 mod client;
+mod cut;
 mod made;
+mod raw;
 mod stand;
+mod talk;

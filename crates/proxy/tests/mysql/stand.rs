@@ -28,7 +28,6 @@ pub(crate) struct Stand {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) store: Store,
     pub(crate) authorities: Arc<Authorities>,
-    pub(crate) proxy: Proxy,
     /// MySQL's port.
     pub(crate) addr: SocketAddr,
     /// The one port.
@@ -37,7 +36,7 @@ pub(crate) struct Stand {
     pub(crate) server: MariaDb,
 }
 
-/// The real clock, moved by the test.
+/// The real clock.
 #[derive(Clone, Default)]
 pub(crate) struct TestClock(Arc<Mutex<SignedDuration>>);
 
@@ -49,10 +48,6 @@ impl TestClock {
         )]
         let real = Timestamp::now();
         real + *self.0.lock().unwrap()
-    }
-
-    pub(crate) fn advance(&self, by: SignedDuration) {
-        *self.0.lock().unwrap() += by;
     }
 }
 
@@ -116,7 +111,7 @@ impl Stand {
         });
         let (addr, main) = (listen(&proxy, Port::MySql), listen(&proxy, Port::One));
         let spec = server.spec();
-        let stand = Self { dir, store, authorities, proxy, addr, main, clock, server };
+        let stand = Self { dir, store, authorities, addr, main, clock, server };
         stand.put("db", "orders", spec).await;
         stand.put_role("dba", json!({}), json!(["*"])).await;
         stand
@@ -171,7 +166,7 @@ impl Stand {
         let public = openssl(&["pkey", "-in", "key", "-pubout"]);
         let signed = self.authorities.sign_identity_x509(&identity, &public, now).unwrap();
         std::fs::write(home.join("cert"), signed.pem()).unwrap();
-        Client { home, port: self.addr.port() }
+        Client { home, port: self.addr.port(), roots: self.authorities.tls_roots() }
     }
 
     /// The events of this code, asked for again until there are `enough`: events that are queued are written soon, not
@@ -220,7 +215,7 @@ fn listen(proxy: &Proxy, port: Port) -> SocketAddr {
 
 /// TLS as the daemon has it: a certificate of ours, and whatever client certificate of ours is shown.
 fn tls(authorities: &Authorities, now: Timestamp) -> rustls::ServerConfig {
-    let ours = authorities.server_tls(&["127.0.0.1", "gw.example.com"], now).unwrap();
+    let ours = authorities.server_tls(&["gw.example.com", "orders.gw.example.com"], now).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     for root in authorities.tls_roots() {
         roots.add(root).unwrap();
@@ -241,6 +236,8 @@ fn tls(authorities: &Authorities, now: Timestamp) -> rustls::ServerConfig {
 pub(crate) struct Client {
     pub(crate) home: PathBuf,
     pub(crate) port: u16,
+    /// The authorities of our own certificate.
+    pub(crate) roots: Vec<rustls::pki_types::CertificateDer<'static>>,
 }
 
 impl Client {
