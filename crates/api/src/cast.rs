@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 
 pub mod escape;
+pub mod statement;
 pub mod transcript;
 
 /// The longest line that is read, in bytes. Ours stay below a tenth of it.
@@ -36,7 +37,7 @@ pub struct Header {
 }
 
 /// An event and when it happened.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Milliseconds from the start.
     pub at_ms: u64,
@@ -47,9 +48,9 @@ pub struct Event {
 }
 
 /// What an event says.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    /// The channel's program begins: `terminal`, `command`, `shell` or `subsystem`, and its text.
+    /// The channel's program begins: `terminal`, `command`, `shell`, `subsystem`, `postgres` or `mysql`, and its text.
     Begin {
         /// The word.
         kind: String,
@@ -88,6 +89,8 @@ pub enum What {
     Output(String),
     /// The terminal has a new size: columns and rows.
     Resize(u16, u16),
+    /// A statement of a database session, with its text wherever that is known.
+    Statement(Box<statement::Statement>),
 }
 
 /// Where and why a file breaks.
@@ -113,6 +116,7 @@ pub struct Reader {
     /// What is left of the last interval below a millisecond, in microseconds.
     rest_us: u64,
     channel: u32,
+    texts: statement::Texts,
     broken: Option<Break>,
 }
 
@@ -225,6 +229,12 @@ impl Reader {
                 .parse()
                 .map_err(|_| self.break_here(self.line, "a channel is a number".to_owned()))?;
             return Ok(None);
+        }
+        if code == "q" {
+            let read = self.texts.read(self.channel, &data);
+            let statement = read.map_err(|what| self.break_here(self.line, what))?;
+            let what = What::Statement(Box::new(statement));
+            return Ok(Some(Event { at_ms: self.clock_ms, channel: self.channel, what }));
         }
         let what = read_event(code, data).map_err(|what| self.break_here(self.line, what))?;
         Ok(Some(Event { at_ms: self.clock_ms, channel: self.channel, what }))

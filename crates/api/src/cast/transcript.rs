@@ -3,8 +3,12 @@
 //! Lines are as a printer would have them: carriage return and backspace overwrite, movement of the cursor is
 //! ignored. Full-screen programs become the text they painted, in the order they painted it: good for reading
 //! and searching, not a picture of the screen.
+//!
+//! A statement of a database session is its text, the values bound to it, and what became of it; its further lines
+//! are indented.
 
 use super::escape::{Piece, Splitter};
+use super::statement::Statement;
 use super::{Event, What};
 use std::collections::BTreeMap;
 
@@ -20,7 +24,40 @@ pub struct Line {
     pub channel: u32,
     /// Its text: no controls, no escapes.
     pub text: String,
+    /// What it belongs to.
+    pub kind: Kind,
 }
+
+/// What a line belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// To what was shown, or to what is said about it.
+    Shown,
+    /// It begins a statement: a timeline says when.
+    Statement,
+    /// It goes on with a statement.
+    More,
+}
+
+impl Line {
+    /// As a line of a timeline: with its time where it begins a statement.
+    #[must_use]
+    pub fn timed(self) -> String {
+        let Self { at_ms, text, kind, .. } = self;
+        match kind {
+            Kind::Shown => text,
+            Kind::Statement => {
+                let seconds = at_ms / 1000;
+                let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+                format!("{hours}:{minutes:02}:{:02}.{:03}  {text}", seconds % 60, at_ms % 1000)
+            }
+            Kind::More => format!("{:INDENT$}{text}", ""),
+        }
+    }
+}
+
+/// Columns before a statement's further lines: those of its time.
+const INDENT: usize = "0:00:00.000  ".len();
 
 /// Makes lines of events.
 #[derive(Debug, Default)]
@@ -45,6 +82,10 @@ impl Transcript {
                 self.channels.entry(channel).or_default().write(at_ms, channel, text, &mut take);
                 return;
             }
+            What::Statement(statement) => {
+                self.flush(channel, &mut take);
+                return tell(statement, at_ms, channel, &mut take);
+            }
             What::Begin { kind, text } if text.is_empty() => format!("[{kind}]"),
             What::Begin { kind, text } => format!("[{kind}: {text}]"),
             What::Exit(status) => format!("[exit status {status}]"),
@@ -55,7 +96,8 @@ impl Transcript {
             What::Digest { .. } | What::Input(_) | What::Other(_) | What::Resize(..) => return,
         };
         self.flush(channel, &mut take);
-        take(Line { at_ms, channel, text: access::display::shown(&note).into_owned() });
+        let text = access::display::shown(&note).into_owned();
+        take(Line { at_ms, channel, text, kind: Kind::Shown });
     }
 
     /// The recording has ended: gives the lines that were begun.
@@ -112,8 +154,39 @@ impl Paper {
         self.column = 0;
         // Tabs were meant; whatever else is invisible is made visible.
         let text = access::display::shown_lines(text.trim_end()).into_owned();
-        take(Line { at_ms: self.begun_ms, channel, text });
+        take(Line { at_ms: self.begun_ms, channel, text, kind: Kind::Shown });
     }
+}
+
+/// A statement in lines: its text, its values, its ending.
+fn tell(statement: &Statement, at_ms: u64, channel: u32, take: &mut impl FnMut(Line)) {
+    let at_ms = statement.began_ms(at_ms);
+    let mut kind = Kind::Statement;
+    let mut say = |text: &str| {
+        for text in text.lines().filter(|line| !line.trim().is_empty()) {
+            let mut rest = access::display::shown_lines(text.trim_end()).into_owned();
+            while !rest.is_empty() {
+                let cut = rest.char_indices().nth(MAX_WIDTH).map_or(rest.len(), |(at, _)| at);
+                let behind = rest.split_off(cut);
+                take(Line { at_ms, channel, text: std::mem::replace(&mut rest, behind), kind });
+                kind = Kind::More;
+            }
+        }
+    };
+    match (&statement.sql, statement.p) {
+        (Some(sql), _) => say(sql),
+        (None, Some(p)) => {
+            say(&format!("#{} (text {p}, given before what is read here)", statement.n))
+        }
+        (None, None) => say(&format!("#{} has ended", statement.n)),
+    }
+    if let Some(of) = statement.of {
+        say(&format!("… ({of} bytes in all)"));
+    }
+    if !statement.v.is_empty() {
+        say(&format!("  {}", access::display::shown(&statement.bound())));
+    }
+    say(&format!("  -- {}", access::display::shown(&statement.ending())));
 }
 
 /// What people call a stream.

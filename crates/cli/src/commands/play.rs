@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::player::deck::{SPEEDS, Settings};
-use crate::player::film::Developing;
+use crate::player::film::{Developing, Film, Show};
 use crate::player::offset::Offset;
 use crate::player::{self, Ended};
 use source::Source;
@@ -23,7 +23,8 @@ use source::Source;
 ///
 /// On a terminal it plays: space pauses, ← and → go five seconds, `,` and `.` one step, `+` and `-` change the speed,
 /// 0 to 9 jump, i cuts idle time, q ends. Elsewhere, or with --text, it prints what was shown; --format=json prints
-/// every event.
+/// every event. A database session is printed as a timeline: its statements with the values bound to them, and what
+/// became of each.
 ///
 ///     tsh play bc8ca931-fec9-4b15
 ///     tsh play session.cast --speed 2 --skip-idle 1s --from 1:23
@@ -98,6 +99,9 @@ fn watch(cx: &mut Context, args: &PlayArgs) -> Result<Exit, Error> {
         return Err(Error::not_found(format!("there is no channel {channel} in this recording"))
             .hint(channels(&film.channels)));
     }
+    if film.timeline {
+        return timeline(cx, film, args);
+    }
     let settings = Settings {
         speed: args.speed,
         idle_ms: args.skip_idle.map(|Offset(ms)| ms),
@@ -114,6 +118,21 @@ fn watch(cx: &mut Context, args: &PlayArgs) -> Result<Exit, Error> {
         (Some(why), Ended::Done) => Err(breaks_off(&why)),
         (None, Ended::Done) => Ok(Exit::Done),
         (_, Ended::Interrupted) => Ok(Exit::Interrupted),
+    }
+}
+
+/// What a database session said, with the times: nobody waits for that to be typed again.
+fn timeline(cx: &mut Context, film: Film, args: &PlayArgs) -> Result<Exit, Error> {
+    let from = args.from.map_or(0, |Offset(ms)| ms);
+    for frame in film.frames.into_iter().filter(|frame| frame.at_ms >= from) {
+        match frame.show {
+            Show::Paint(text) => cx.out.raw().write_all(text.as_bytes())?,
+            Show::Label(label) => writeln!(cx.out, "[{}]", access::display::shown(&label))?,
+        }
+    }
+    match film.broken {
+        Some(why) => Err(breaks_off(&why)),
+        None => Ok(Exit::Done),
     }
 }
 
@@ -163,13 +182,13 @@ fn transcript(cx: &mut Context, args: &PlayArgs) -> Result<Exit, Error> {
     let ended = each(cx, args, |cx, event| {
         transcript.push(event, |line| lines.push(line));
         for line in lines.drain(..) {
-            writeln!(cx.out, "{}", line.text)?;
+            writeln!(cx.out, "{}", line.timed())?;
         }
         Ok(())
     });
     transcript.finish(|line| lines.push(line));
     for line in lines {
-        writeln!(cx.out, "{}", line.text)?;
+        writeln!(cx.out, "{}", line.timed())?;
     }
     ended.map(|()| Exit::Done)
 }
@@ -197,6 +216,13 @@ fn as_json(event: &Event) -> serde_json::Value {
         }
         What::Other(code) => json!({"event": "other", "code": code}),
         What::Output(text) => json!({"event": "output", "text": text}),
+        What::Statement(statement) => {
+            let mut line = json!(statement);
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("event".to_owned(), "statement".into());
+            }
+            line
+        }
         What::Resize(cols, rows) => json!({"event": "resize", "cols": cols, "rows": rows}),
     };
     if let Some(fields) = line.as_object_mut() {

@@ -244,13 +244,13 @@ impl Printer {
                 }
             }
         }
-        lines.iter().try_for_each(|line| writeln!(out, "{}", line.text))
+        lines.into_iter().try_for_each(|line| writeln!(out, "{}", line.timed()))
     }
 
     fn finish(&mut self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
         let mut lines = Vec::new();
         self.transcript.finish(|line| lines.push(line));
-        lines.iter().try_for_each(|line| writeln!(out, "{}", line.text))
+        lines.into_iter().try_for_each(|line| writeln!(out, "{}", line.timed()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::cast::escape::Painting;
+use api::cast::transcript::Transcript;
 use api::cast::{Break, Event, Header, Reader, What};
 
 /// Text that is held in memory at most, in bytes. What comes after is not played, and that is said.
@@ -19,6 +20,8 @@ pub struct Film {
     pub length_ms: u64,
     /// The channels there are, with how they began.
     pub channels: BTreeMap<u32, String>,
+    /// Whether it is a database's: what is shown are statements, with their times, and there is nothing to animate.
+    pub timeline: bool,
     /// Why the rest cannot be played, if it cannot.
     pub broken: Option<String>,
 }
@@ -120,6 +123,15 @@ impl Developing {
             What::Omitted { bytes, .. } => {
                 let label = format!("{} not kept", crate::when::size(*bytes));
                 self.label(event.at_ms, label);
+            }
+            What::Statement(_) => {
+                let mut lines = String::new();
+                Transcript::default().push(event, |line| {
+                    lines.push_str(&line.timed());
+                    lines.push('\n');
+                });
+                self.film.timeline = true;
+                self.paint(event.at_ms, &lines);
             }
             What::Begin { .. }
             | What::Digest { .. }

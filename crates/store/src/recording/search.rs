@@ -57,7 +57,8 @@ impl Playback {
                 Err(error) => return Some((Err(error), None)),
             };
             let mut text = String::new();
-            for Line { channel, text: line, .. } in lines {
+            for line in lines {
+                let (channel, line) = (line.channel, line.timed());
                 // Writing to a String cannot fail.
                 let _ = if channel == 0 {
                     writeln!(text, "{line}")
