@@ -31,14 +31,14 @@ fn now() -> Timestamp {
 }
 
 /// Who connects, and everything a log-in needs of him.
-struct Person {
+pub(super) struct Person {
     target: TargetName,
     user: UserName,
     authorities: Authorities,
 }
 
 impl Person {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             target: "orders".parse().unwrap(),
             user: "dave".parse().unwrap(),
@@ -46,7 +46,7 @@ impl Person {
         }
     }
 
-    fn errand<'a>(&'a self, account: &'a str) -> Errand<'a> {
+    pub(super) fn errand<'a>(&'a self, account: &'a str) -> Errand<'a> {
         Errand {
             target: &self.target,
             account,
@@ -61,7 +61,7 @@ impl Person {
 }
 
 /// A target at `addr` that trusts `ca` and is logged in to by certificate.
-fn database(protocol: Protocol, addr: &str, ca: &str) -> Database {
+pub(super) fn database(protocol: Protocol, addr: &str, ca: &str) -> Database {
     let trusted: Vec<_> =
         CertificateDer::pem_slice_iter(ca.as_bytes()).collect::<Result<_, _>>().unwrap();
     Database {
@@ -79,7 +79,7 @@ fn database(protocol: Protocol, addr: &str, ca: &str) -> Database {
     }
 }
 
-fn password(text: &str) -> DbLogin {
+pub(super) fn password(text: &str) -> DbLogin {
     DbLogin::Password(Arc::new(Zeroizing::new(text.to_owned())))
 }
 

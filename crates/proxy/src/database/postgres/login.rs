@@ -192,3 +192,6 @@ impl Talk {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests;
