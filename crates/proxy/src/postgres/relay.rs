@@ -11,6 +11,8 @@
 mod answers;
 mod ledger;
 mod names;
+#[cfg(test)]
+mod tests;
 mod tube;
 mod watch;
 

@@ -107,6 +107,8 @@ impl Tube {
         if self.unflushed {
             ready!(Pin::new(sink).poll_flush(cx))?;
             self.unflushed = false;
+            // There is room again, which may be all that the other side waits for.
+            *moved = true;
         }
         Poll::Ready(Ok(()))
     }
