@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Refused;
 use crate::live::{Notice, Session};
+use crate::record::Broken;
 
 /// How often the clock is looked at while a session has an end or an idle limit. A clock that is set forward is
 /// noticed after so long.
@@ -35,6 +36,11 @@ pub(crate) struct Cut {
 impl Cut {
     fn new(code: &'static str, line: impl Into<String>) -> Self {
         Self { code, line: line.into(), hint: String::new(), detail: "".into() }
+    }
+
+    /// What is done can no longer be written down.
+    pub(crate) fn unwritten(broken: Broken) -> Self {
+        Self::new("recording_broken", broken.public())
     }
 
     fn closing() -> Self {
@@ -110,7 +116,7 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
                 () = session.turning.notified() => break,
                 () = session.house.closing.cancelled() => return Cut::closing(),
                 () = async { match wake { Some(wake) => tokio::time::sleep(wake).await, None => std::future::pending().await } } => {}
-                broken = session.recording.broken() => return Cut::new("recording_broken", broken.public()),
+                broken = session.recording.broken() => return Cut::unwritten(broken),
                 _ = lost.changed() => return Cut::new("audit_unavailable", "This session ends: it can no longer be written down."),
             }
         }

@@ -33,13 +33,15 @@ use super::cancel::Issued;
 use super::{Guest, say};
 use crate::corridor::Ended;
 use crate::database::postgres::PgLeg;
-use crate::database::{Database, Fault};
+use crate::database::statements::Statements;
+use crate::database::{Database, Fault, Protocol};
 use crate::error::Error;
 use crate::gate::Cut;
 use crate::live::{Notice, Session};
+use crate::record::Broken;
 use ledger::{Ledger, Verdict};
 use tube::{Look, Tube};
-use watch::{Unread, Watch};
+use watch::Watch;
 
 /// How long a client may take to be told why it ends.
 const PARTING_WAIT: Duration = Duration::from_millis(400);
@@ -78,6 +80,8 @@ enum Over {
     BadClient(Malformed),
     /// The database broke the protocol.
     BadServer(Malformed),
+    /// What is done can no longer be written down.
+    Unwritten(Broken),
 }
 
 impl<C, S, W, K> Relay<C, S, W, K>
@@ -91,10 +95,15 @@ where
     fn poll(&mut self, heard: &mut impl FnMut(), cx: &mut Context<'_>) -> Poll<Over> {
         for _ in 0..MAX_TURNS {
             let mut moved = false;
+            let behind = match self.ledger.watch.poll_flush(cx) {
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(broken)) => return Poll::Ready(Over::Unwritten(broken)),
+                Poll::Pending => true,
+            };
             if let Some(over) = self.poll_down(&mut moved, cx) {
                 return Poll::Ready(over);
             }
-            if let Some(over) = self.poll_up(&mut moved, heard, cx) {
+            if let Some(over) = self.poll_up(behind, &mut moved, heard, cx) {
                 return Poll::Ready(over);
             }
             if !moved {
@@ -130,9 +139,10 @@ where
         }
     }
 
-    /// From the client to the database.
+    /// From the client to the database. While the recording is `behind`, nothing more is taken from him.
     fn poll_up(
         &mut self,
+        behind: bool,
         moved: &mut bool,
         heard: &mut impl FnMut(),
         cx: &mut Context<'_>,
@@ -141,11 +151,12 @@ where
             return Some(if self.left { Over::Left } else { Over::Lost });
         }
         if self.waits
+            && !behind
             && let Err(error) = self.walk_up()
         {
             return Some(Over::BadClient(error));
         }
-        while !self.left && !self.waits && self.up.has_room() {
+        while !self.left && !self.waits && !behind && self.up.has_room() {
             match self.up.poll_read(&mut self.client, cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0) | Err(_)) => self.left = true,
@@ -290,6 +301,14 @@ pub(super) async fn run(
     leg: PgLeg,
     mut cut: Pin<&mut (impl Future<Output = Cut> + Send)>,
 ) -> Ended {
+    let statements = match Statements::begin(&session, Protocol::Postgres).await {
+        Ok(statements) => statements,
+        Err(broken) => {
+            let cut = Cut::unwritten(broken);
+            guest.part(|out| say::cut(out, &cut)).await;
+            return Ended::Cut(cut);
+        }
+    };
     let database = Arc::new(database);
     let issued = OnceLock::<Issued>::new();
     let (welcome, minor, severer) = (guest.welcome(), guest.minor, guest.severer);
@@ -298,7 +317,7 @@ pub(super) async fn run(
         server: leg.leg,
         up: Tube::new(Vec::new(), &guest.ahead),
         down: Tube::new(welcome, &leg.ahead),
-        ledger: Ledger::new(Unread(Arc::clone(&session))),
+        ledger: Ledger::new(statements),
         exchange: |theirs| {
             let cancels = &session.house.cancels;
             issued.get_or_init(|| cancels.issue(minor, theirs, &database, &session)).key.clone()
@@ -324,6 +343,11 @@ pub(super) async fn run(
             say::lost(&mut word);
             failed(&session, Fault::Malformed(error.to_string().into()))
         }
+        Ok(Over::Unwritten(broken)) => {
+            let cut = Cut::unwritten(broken);
+            say::cut(&mut word, &cut);
+            Ended::Cut(cut)
+        }
         Ok(Over::BadClient(error)) => {
             say::malformed(&mut word, error);
             Ended::Failed(Error::Malformed(error))
@@ -340,6 +364,7 @@ pub(super) async fn run(
     // Whether he hears it is up to him; he is gone after it.
     let _ = tokio::time::timeout(PARTING_WAIT, relay.part(&word)).await;
     severer.sever();
+    relay.ledger.watch.finish().await;
     ended
 }
 

@@ -79,10 +79,23 @@ pub enum What {
 /// A statement's text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Text<'a> {
-    /// Its bytes, in the client's encoding.
+    /// Its bytes as far as they were seen, in the client's encoding.
     pub bytes: &'a [u8],
-    /// Whether these are all of them.
-    pub whole: bool,
+    /// How many it has in all; of one that was cut, what follows it in the message may be counted in.
+    pub length: usize,
+}
+
+impl<'a> Text<'a> {
+    /// One that was seen to its end.
+    #[must_use]
+    pub const fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, length: bytes.len() }
+    }
+
+    /// The beginning of one, of which so many bytes are still to come.
+    const fn cut(bytes: &'a [u8], rest: usize) -> Self {
+        Self { bytes, length: bytes.len().saturating_add(rest) }
+    }
 }
 
 /// A Bind message.
@@ -133,9 +146,9 @@ pub fn parse<'a>(frame: Frame<'a>) -> Result<Front<'a>, Malformed> {
             let name = name(&mut rest).ok_or(bad("its name has no end, or is too long"))?;
             // Parameter types follow the text.
             let text = match string(&mut rest) {
-                Some(bytes) => Text { bytes, whole: true },
+                Some(bytes) => Text::whole(bytes),
                 None if frame.is_whole() => return Err(bad("its text has no end")),
-                None => Text { bytes: rest, whole: false },
+                None => Text::cut(rest, frame.rest),
             };
             Front::Parse { name, text }
         }
@@ -189,10 +202,10 @@ fn name<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 fn text<'a>(frame: Frame<'a>, mut body: &'a [u8]) -> Result<Text<'a>, Malformed> {
     let bad = |what| Malformed::Body { kind: frame.kind, what };
     match string(&mut body) {
-        Some(bytes) if body.is_empty() && frame.is_whole() => Ok(Text { bytes, whole: true }),
+        Some(bytes) if body.is_empty() && frame.is_whole() => Ok(Text::whole(bytes)),
         Some(_) => Err(bad("bytes follow its text")),
         None if frame.is_whole() => Err(bad("its text has no end")),
-        None => Ok(Text { bytes: body, whole: false }),
+        None => Ok(Text::cut(body, frame.rest)),
     }
 }
 
@@ -254,7 +267,7 @@ mod tests {
 
     #[test]
     fn every_message_is_read() {
-        let text = |bytes| Text { bytes, whole: true };
+        let text = Text::whole;
         for (kind, body, meaning) in [
             (b'Q', &b"select 1\0"[..], Front::Query(text(b"select 1"))),
             (b'P', b"s1\0select $1\0\0\0", Front::Parse { name: b"s1", text: text(b"select $1") }),
@@ -301,7 +314,7 @@ mod tests {
     fn a_statement_longer_than_we_look_is_known_by_its_beginning() {
         let long = frame(b'Q', &[&vec![b'-'; MAX_TEXT + 1][..], b"\0"].concat());
         let Ok(Front::Query(seen)) = read(&long[..MAX_TEXT + 5]) else { panic!("a query") };
-        assert_eq!((seen.bytes.len(), seen.whole), (MAX_TEXT, false));
+        assert_eq!((seen.bytes.len(), seen.length), (MAX_TEXT, MAX_TEXT + 2));
     }
 
     #[test]

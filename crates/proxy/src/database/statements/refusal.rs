@@ -23,6 +23,13 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// One of these words, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(message: &str, detail: &str, hint: &str) -> Self {
+        let [message, detail, hint] = [message, detail, hint].map(str::to_owned);
+        Self { message, detail, hint, classes: String::new() }
+    }
+
     pub(super) fn new(prepared: &Prepared, classes: StatementClasses, terms: &Terms) -> Self {
         let words = classes.to_string();
         let message = if !classes.contains(StatementClass::Unknown) {

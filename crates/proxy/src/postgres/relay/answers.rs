@@ -3,7 +3,8 @@
 use wire::postgres::back::{self, Back, Fields, Status};
 
 use super::ledger::{Ledger, Owed, What};
-use super::watch::{Outcome, Watch};
+use super::watch::Watch;
+use crate::database::statements::Outcome;
 use crate::postgres::say;
 
 impl<W: Watch> Ledger<W> {

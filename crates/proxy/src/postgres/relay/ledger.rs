@@ -18,7 +18,8 @@ use wire::postgres::front::{Bind, Front, Text, What as Named};
 use wire::postgres::write;
 
 use super::names::Names;
-use super::watch::{Refusal, Watch};
+use super::watch::Watch;
+use crate::database::statements::Refusal;
 
 /// Messages that may be unanswered before the client is not read any more. A database answers before so many: its
 /// output buffer of 8 KiB holds fewer answers (PostgreSQL's `PQ_SEND_BUFFER_SIZE`, five bytes an answer).
@@ -248,7 +249,7 @@ impl<W: Watch> Ledger<W> {
     fn by_name(&mut self, verb: &str, name: &[u8]) -> Result<W::Prepared, Refusal> {
         let name = String::from_utf8_lossy(name).replace('"', "\"\"");
         let text = format!("{verb} \"{name}\"");
-        self.watch.judge(Text { bytes: text.as_bytes(), whole: true })
+        self.watch.judge(Text::whole(text.as_bytes()))
     }
 
     fn execute(&mut self, name: &[u8]) -> Verdict {
@@ -279,7 +280,7 @@ impl<W: Watch> Ledger<W> {
     fn call(&mut self, function: u32) -> Verdict {
         // Which function has this number only the database knows, so it may be any.
         let text = format!("CALL function_{function}()");
-        match self.watch.judge(Text { bytes: text.as_bytes(), whole: true }) {
+        match self.watch.judge(Text::whole(text.as_bytes())) {
             Err(refusal) => self.refuse(What::Call, refusal, |out| write::call(out, 0)),
             Ok(prepared) => {
                 if !self.skipping {

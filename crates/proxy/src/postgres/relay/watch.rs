@@ -1,10 +1,11 @@
 //! What the relay needs of whoever judges statements and writes them down.
 
-use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use wire::postgres::front::{Bind, Text};
+use wire::postgres::front::{Bind, Format, Text};
 
-use crate::live::Session;
+use crate::database::statements::{self, Outcome, Prepared, Refusal, Statements, Ticket, Values};
+use crate::record::Broken;
 
 /// Judges statements before they are passed on, and writes down what became of them.
 pub(super) trait Watch: Send {
@@ -30,73 +31,60 @@ pub(super) trait Watch: Send {
     /// A statement was answered.
     fn done(&mut self, ticket: Self::Ticket, outcome: Outcome<'_>);
 
-    /// Bytes that are kept of a text and of values.
+    /// Hands over what is due. While it is pending nothing may be taken from the client.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>>;
+
+    /// Bytes that are kept of a text.
     fn weight(prepared: &Self::Prepared) -> usize;
-    /// As [`Self::weight`].
+
+    /// Bytes that are kept of values.
     fn weight_of(values: &Self::Values) -> usize;
 }
 
-/// Why a statement is not passed on.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Refusal {
-    /// In a line.
-    pub(super) message: String,
-    /// More about it.
-    pub(super) detail: String,
-    /// What to do.
-    pub(super) hint: String,
-}
+impl Watch for Statements {
+    type Prepared = Prepared;
+    type Ticket = Ticket;
+    type Values = Values;
 
-/// What became of a statement.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Outcome<'a> {
-    /// Rows, as the database counts them.
-    pub(super) rows: Option<u64>,
-    /// Bytes of the answer.
-    pub(super) bytes: u64,
-    /// SQLSTATE and message, when it failed.
-    pub(super) error: Option<(&'a [u8], &'a [u8])>,
-    /// It was never run: something before it failed.
-    pub(super) skipped: bool,
-}
-
-/// Passes everything on, and nothing at all once the policy of the session is about statements: it cannot judge.
-#[derive(Debug)]
-pub(super) struct Unread(pub(super) Arc<Session>);
-
-impl Watch for Unread {
-    type Prepared = ();
-    type Ticket = ();
-    type Values = ();
-
-    fn judge(&mut self, _: Text<'_>) -> Result<(), Refusal> {
-        self.judge_again(&())
+    fn judge(&mut self, text: Text<'_>) -> Result<Prepared, Refusal> {
+        Self::judge(self, statements::Text { bytes: text.bytes, length: text.length })
     }
 
-    fn judge_again(&mut self, (): &()) -> Result<(), Refusal> {
-        if self.0.rights().terms.allow_every_statement() {
-            return Ok(());
+    fn judge_again(&mut self, prepared: &Prepared) -> Result<(), Refusal> {
+        Self::judge_again(self, prepared)
+    }
+
+    fn keep(&mut self, bind: &Bind<'_>) -> Option<Values> {
+        let mut bound = bind.values().peekable();
+        bound.peek()?;
+        let mut values = self.values()?;
+        for value in bound {
+            match (value.bytes, value.format) {
+                (None, _) => values.null(),
+                (Some(bytes), Format::Text) => values.text(bytes, value.length),
+                (Some(bytes), Format::Binary) => values.binary(bytes, value.length),
+            }
         }
-        Err(Refusal {
-            message: "This gateway cannot judge statements".to_owned(),
-            detail: "Your roles allow some kinds of statements only.".to_owned(),
-            hint: String::new(),
-        })
+        Some(values)
     }
 
-    fn keep(&mut self, _: &Bind<'_>) -> Option<()> {
-        None
+    fn sent(&mut self, prepared: &Prepared, values: Option<&Values>) -> Ticket {
+        Self::sent(self, prepared, values)
     }
 
-    fn sent(&mut self, (): &(), _: Option<&()>) {}
-
-    fn done(&mut self, (): (), _: Outcome<'_>) {}
-
-    fn weight((): &()) -> usize {
-        0
+    fn done(&mut self, ticket: Ticket, outcome: Outcome<'_>) {
+        Self::done(self, ticket, outcome);
     }
 
-    fn weight_of((): &()) -> usize {
-        0
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        Self::poll_flush(self, cx)
+    }
+
+    fn weight(prepared: &Prepared) -> usize {
+        prepared.weight()
+    }
+
+    fn weight_of(values: &Values) -> usize {
+        values.weight()
     }
 }
