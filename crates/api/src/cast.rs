@@ -57,14 +57,15 @@ pub enum What {
         /// The command line or the subsystem's name; may be empty.
         text: String,
     },
-    /// All of a stream: its letter, how many bytes, their SHA-256.
+    /// All of a stream: its letter, how many bytes, their digest.
     Digest {
         /// `o`, `e` or `i`.
         stream: char,
         /// How many bytes.
         bytes: u64,
-        /// In hexadecimal.
-        sha256: String,
+        /// Their BLAKE3 in hexadecimal; none where they are only counted, or digested by another
+        /// name.
+        blake3: Option<String>,
     },
     /// Text on stderr.
     Error(String),
@@ -74,14 +75,14 @@ pub enum What {
     Input(String),
     /// A marker.
     Marker(String),
-    /// A stretch of a stream that was not kept.
+    /// The rest of a stream, which was not kept.
     Omitted {
         /// `o`, `e` or `i`.
         stream: char,
         /// How many bytes.
         bytes: u64,
-        /// In hexadecimal.
-        sha256: String,
+        /// BLAKE3 of the whole stream in hexadecimal; none where the recording has a digest of another name.
+        blake3: Option<String>,
     },
     /// A code we do not know, to be skipped.
     Other(String),
@@ -322,13 +323,13 @@ fn read_event(code: String, data: String) -> Result<What, String> {
             let mut words = data.split(' ');
             let stream = words.next().and_then(|word| word.chars().next());
             let bytes = words.next().and_then(|word| word.parse().ok());
-            let (Some(stream), Some(bytes), Some(sha256)) = (stream, bytes, words.next()) else {
-                return Err("a digest looks like `o 42 <sha256>`".to_owned());
+            let (Some(stream), Some(bytes), Some(digest)) = (stream, bytes, words.next()) else {
+                return Err("a digest looks like `o 42 blake3:<hex>`".to_owned());
             };
-            let sha256 = sha256.to_owned();
+            let blake3 = digest.strip_prefix("blake3:").map(str::to_owned);
             match code.as_str() {
-                "g" => What::Omitted { stream, bytes, sha256 },
-                _ => What::Digest { stream, bytes, sha256 },
+                "g" => What::Omitted { stream, bytes, blake3 },
+                _ => What::Digest { stream, bytes, blake3 },
             }
         }
         _ => What::Other(code),

@@ -94,7 +94,7 @@ fn what_is_no_recording_is_refused_by_line() {
     refused(&line("[0,\"r\",\"80\"]"), expect!["line 2: a size looks like 80x24"]);
     refused(&line("[0,\"x\",\"?\"]"), expect!["line 2: an exit status is a number"]);
     refused(&line("[0,\"c\",\"?\"]"), expect!["line 2: a channel is a number"]);
-    refused(&line("[0,\"g\",\"o\"]"), expect!["line 2: a digest looks like `o 42 <sha256>`"]);
+    refused(&line("[0,\"g\",\"o\"]"), expect!["line 2: a digest looks like `o 42 blake3:<hex>`"]);
     refused(
         &line(&"[".repeat(100_000)),
         expect![
@@ -102,6 +102,23 @@ fn what_is_no_recording_is_refused_by_line() {
         ],
     );
     refused(&format!("{HEADER}[0,\"o\",\"x"), expect!["line 2: cut short after 9 bytes"]);
+}
+
+#[test]
+fn a_digest_of_an_unknown_name_is_passed_over() {
+    let file = format!(
+        "{HEADER}[0,\"d\",\"o 3 blake3:ab 0\"]\n[0,\"d\",\"o 3 tomorrow:cd 0\"]\n[0,\"g\",\"e 4 ef\"]\n"
+    );
+    let read: Vec<What> =
+        read(&[file.as_bytes()]).unwrap().into_iter().map(|event| event.what).collect();
+    assert_eq!(
+        read,
+        [
+            What::Digest { stream: 'o', bytes: 3, blake3: Some("ab".to_owned()) },
+            What::Digest { stream: 'o', bytes: 3, blake3: None },
+            What::Omitted { stream: 'e', bytes: 4, blake3: None },
+        ]
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod desk;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use desk::{Desk, KEEP, events, meta, noise, sha256_of_x};
+use desk::{Desk, KEEP, blake3_of_x, events, meta, noise};
 use expect_test::expect;
 use proxy::record::{Ending, Input, Keep, Mode, OpenError, Outcome, Purpose};
 use store::recording::Following;
@@ -45,7 +45,8 @@ async fn a_terminal_session_is_kept_whole_and_read_back() {
         ["o","€\r\n"]
         ["r","100x40"]
         ["m","access ends in 5 minutes"]
-        ["d","o 7 8cb9f63e6b1dbdd40d65718eb928bfa0a816ffc406a2222eddbbf9cfc57bc9e1 0"]
+        ["d","o 7 blake3:393a34529347a2a9148c1e96b34303e94d72318546afba85687959ead1bf37bc 0"]
+        ["d","i 8 none 0"]
         ["x","0"]
     "#]]
     .assert_eq(&desk.timeless(1).await);
@@ -70,8 +71,8 @@ async fn what_is_typed_is_kept_only_if_the_role_says_so() {
     }
     assert!(!desk.timeless(1).await.contains("hunter2"));
     assert!(
-        !desk.timeless(1).await.contains("\"i "),
-        "a digest of a password is as good as the password"
+        desk.timeless(1).await.contains("[\"d\",\"i 8 none 0\"]"),
+        "it is counted; a digest of a password is as good as the password"
     );
     assert!(desk.timeless(2).await.contains("[\"i\",\"hunter2\\r\"]"));
 }
@@ -97,9 +98,9 @@ async fn channels_of_one_session_are_told_apart_and_bulk_is_proven_without_being
         16,
         "a mebibyte is kept: sixteen blocks"
     );
-    let digest = sha256_of_x(100 * (64 << 10));
-    assert!(cast.contains(&format!("\"g\",\"i 5505024 {digest}\"")));
-    assert!(cast.contains(&format!("\"d\",\"i 6553600 {digest} 0\"")));
+    let digest = blake3_of_x(100 * (64 << 10));
+    assert!(cast.contains(&format!("\"g\",\"i 5505024 blake3:{digest}\"")));
+    assert!(cast.contains(&format!("\"d\",\"i 6553600 blake3:{digest} 0\"")));
     assert!(
         cast.contains("\"m\",\"ended by signal TERM\"")
             && cast.contains("\"m\",\"session ended: revoked\"")

@@ -10,9 +10,12 @@
 //! | `c` | `2` | what follows belongs to channel 2 (a recording begins in channel 0) |
 //! | `b` | `command ls -l` | the channel's program begins: `terminal`, `command`, `shell`, `subsystem`, `postgres` or `mysql`, and its text |
 //! | `e` | text | stderr |
-//! | `g` | `o 1048576 <sha256>` | a stretch of that stream that was not kept: its length and digest |
-//! | `d` | `o 2097152 <sha256> 3` | the whole stream: its length and digest, and how many bytes were no UTF-8 |
+//! | `g` | `o 1048576 blake3:<hex>` | the rest of that stream was not kept: its length, and the digest of the whole stream |
+//! | `d` | `o 2097152 blake3:<hex> 3` | the whole stream: its length and digest, and how many bytes were no UTF-8 |
 //! | `q` | `{"n":1,"sql":"SELECT 1","rows":1,"ms":0.41}` | a statement and what became of it: see [`statement`] |
+//!
+//! A digest names its algorithm, and a reader passes over one that it does not know. BLAKE3 is what `b3sum` says; `none`
+//! stands where bytes are only counted.
 //!
 //! A recording with one terminal is therefore an ordinary `.cast` file, and so is any single channel of it.
 //!
@@ -84,8 +87,8 @@ pub enum Event<'a> {
         stream: Stream,
         /// How many bytes went through.
         bytes: u64,
-        /// SHA-256 of them, in hexadecimal.
-        sha256: &'a str,
+        /// BLAKE3 of them, in hexadecimal; none of a stream that is only counted.
+        blake3: Option<&'a str>,
         /// How many of the kept bytes were not UTF-8 and stand as U+FFFD.
         replaced: u64,
     },
@@ -93,14 +96,14 @@ pub enum Event<'a> {
     Exit(u32),
     /// A marker with its label.
     Marker(&'a str),
-    /// A stretch of a stream that was not kept.
+    /// The rest of a stream, which was not kept.
     Omitted {
         /// Which stream.
         stream: Stream,
         /// How many bytes.
         bytes: u64,
-        /// SHA-256 of them, in hexadecimal.
-        sha256: &'a str,
+        /// BLAKE3 of the whole stream, in hexadecimal.
+        blake3: &'a str,
     },
     /// The terminal has a new size.
     Resize {
@@ -233,13 +236,14 @@ impl Encoder {
                 lines.push(b' ');
                 text::escape(text, lines);
             }
-            Event::Digest { stream, bytes, sha256, replaced } => {
-                number(lines, format_args!("{} {bytes} {sha256} {replaced}", stream.code()));
+            Event::Digest { stream, bytes, blake3, replaced } => {
+                let (name, digest) = blake3.map_or(("none", ""), |digest| ("blake3:", digest));
+                number(lines, format_args!("{} {bytes} {name}{digest} {replaced}", stream.code()));
             }
             Event::Exit(status) => number(lines, format_args!("{status}")),
             Event::Marker(label) => text::escape(label, lines),
-            Event::Omitted { stream, bytes, sha256 } => {
-                number(lines, format_args!("{} {bytes} {sha256}", stream.code()));
+            Event::Omitted { stream, bytes, blake3 } => {
+                number(lines, format_args!("{} {bytes} blake3:{blake3}", stream.code()));
             }
             Event::Resize { cols, rows } => number(lines, format_args!("{cols}x{rows}")),
             Event::Statement(json) => text::escape(json, lines),
@@ -348,13 +352,13 @@ mod tests {
         encoder.event(
             ms(7),
             1,
-            Event::Omitted { stream: Stream::Output, bytes: 12, sha256: "ab" },
+            Event::Omitted { stream: Stream::Output, bytes: 12, blake3: "ab" },
             &mut lines,
         );
         encoder.event(
             ms(7),
             1,
-            Event::Digest { stream: Stream::Output, bytes: 99, sha256: "cd", replaced: 2 },
+            Event::Digest { stream: Stream::Output, bytes: 99, blake3: Some("cd"), replaced: 2 },
             &mut lines,
         );
         encoder.restart();
@@ -366,8 +370,8 @@ mod tests {
             [0.005,"c","1"]
             [0.000,"b","command tar \"c\""]
             [0.001,"e","tar: x"]
-            [0.001,"g","o 12 ab"]
-            [0.000,"d","o 99 cd 2"]
+            [0.001,"g","o 12 blake3:ab"]
+            [0.000,"d","o 99 blake3:cd 2"]
             [0.002,"c","1"]
             [0.000,"x","0"]
             [0.000,"c","0"]

@@ -90,8 +90,12 @@ impl Transcript {
             What::Begin { kind, text } => format!("[{kind}: {text}]"),
             What::Exit(status) => format!("[exit status {status}]"),
             What::Marker(label) => format!("[{label}]"),
-            What::Omitted { stream, bytes, sha256 } => {
-                format!("[{bytes} bytes of {} not kept, SHA-256 {sha256}]", stream_name(*stream))
+            What::Omitted { stream, bytes, blake3: Some(blake3) } => {
+                let name = stream_name(*stream);
+                format!("[{bytes} bytes of {name} not kept; BLAKE3 of all of it: {blake3}]")
+            }
+            What::Omitted { stream, bytes, blake3: None } => {
+                format!("[{bytes} bytes of {} not kept]", stream_name(*stream))
             }
             What::Digest { .. } | What::Input(_) | What::Other(_) | What::Resize(..) => return,
         };
@@ -253,13 +257,15 @@ mod tests {
             transcript(&[
                 (0, What::Begin { kind: "command".into(), text: "ls\n\x1b[2J".into() }),
                 out("half"),
-                (0, What::Omitted { stream: 'o', bytes: 5, sha256: "ab".into() }),
+                (0, What::Omitted { stream: 'o', bytes: 5, blake3: Some("ab".into()) }),
+                (0, What::Omitted { stream: 'e', bytes: 6, blake3: None }),
                 (0, What::Exit(1)),
             ]),
             [
                 r"[command: ls\n\x1b[2J]",
                 "half",
-                "[5 bytes of stdout not kept, SHA-256 ab]",
+                "[5 bytes of stdout not kept; BLAKE3 of all of it: ab]",
+                "[6 bytes of stderr not kept]",
                 "[exit status 1]"
             ]
         );

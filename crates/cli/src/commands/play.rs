@@ -204,15 +204,15 @@ fn events(cx: &mut Context, args: &PlayArgs) -> Result<Exit, Error> {
 fn as_json(event: &Event) -> serde_json::Value {
     let mut line = match &event.what {
         What::Begin { kind, text } => json!({"event": "begin", "kind": kind, "text": text}),
-        What::Digest { stream, bytes, sha256 } => {
-            json!({"event": "digest", "stream": stream, "bytes": bytes, "sha256": sha256})
+        What::Digest { stream, bytes, blake3 } => {
+            json!({"event": "digest", "stream": stream, "bytes": bytes, "blake3": blake3})
         }
         What::Error(text) => json!({"event": "error", "text": text}),
         What::Exit(status) => json!({"event": "exit", "status": status}),
         What::Input(text) => json!({"event": "input", "text": text}),
         What::Marker(text) => json!({"event": "marker", "text": text}),
-        What::Omitted { stream, bytes, sha256 } => {
-            json!({"event": "omitted", "stream": stream, "bytes": bytes, "sha256": sha256})
+        What::Omitted { stream, bytes, blake3 } => {
+            json!({"event": "omitted", "stream": stream, "bytes": bytes, "blake3": blake3})
         }
         What::Other(code) => json!({"event": "other", "code": code}),
         What::Output(text) => json!({"event": "output", "text": text}),

@@ -1,7 +1,8 @@
 //! One stream of one channel: every byte counted and digested, the beginning kept, or all of it.
 
-use aws_lc_rs::digest::{Context, SHA256};
 use std::time::Duration;
+
+use blake3::Hasher;
 use wire::cast::{Encoder, Event, Stream, Utf8};
 
 /// Bytes of a stream without a terminal that are kept: what a person would read. The rest is counted and digested.
@@ -12,7 +13,7 @@ const MAX_TEXT: usize = 64 << 10;
 /// What becomes of a stream's bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Policy {
-    /// Counted and nothing else: a digest of a few typed characters would be as good as the characters.
+    /// Counted only: a digest of a few typed characters would be as good as the characters.
     Count,
     /// The first [`KEEP`] bytes are kept, all are digested.
     Beginning,
@@ -24,15 +25,15 @@ pub(super) struct Track {
     stream: Stream,
     policy: Policy,
     utf8: Utf8,
-    /// Made with the first byte: most channels have no stderr.
-    sha256: Option<Context>,
+    /// Made with the first byte: most channels have no stderr, and it takes 2 KiB.
+    blake3: Option<Box<Hasher>>,
     bytes: u64,
     kept: u64,
 }
 
 impl Track {
     pub(super) fn new(stream: Stream, policy: Policy) -> Self {
-        Self { stream, policy, utf8: Utf8::default(), sha256: None, bytes: 0, kept: 0 }
+        Self { stream, policy, utf8: Utf8::default(), blake3: None, bytes: 0, kept: 0 }
     }
 
     /// Takes bytes; what is kept of them becomes lines.
@@ -53,7 +54,7 @@ impl Track {
             }
             Policy::Whole => bytes,
         };
-        self.sha256.get_or_insert_with(|| Context::new(&SHA256)).update(bytes);
+        self.blake3.get_or_insert_default().update(bytes);
         self.kept = self.kept.saturating_add(length(kept));
         for text in kept.chunks(MAX_TEXT) {
             encoder.text(at, channel, self.stream, &mut self.utf8, text, lines);
@@ -68,27 +69,22 @@ impl Track {
         encoder: &mut Encoder,
         lines: &mut Vec<u8>,
     ) {
-        let Some(sha256) = self.sha256.take() else { return };
-        encoder.text_end(at, channel, self.stream, &mut self.utf8, lines);
-        let digest = sha256.finish();
-        let sha256: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let (stream, bytes) = (self.stream, self.bytes);
+        if bytes == 0 {
+            return;
+        }
+        encoder.text_end(at, channel, stream, &mut self.utf8, lines);
+        let blake3 = self.blake3.take().map(|blake3| blake3.finalize().to_hex());
+        let blake3 = blake3.as_deref();
         let omitted = bytes - self.kept;
-        if omitted > 0 {
-            encoder.event(
-                at,
-                channel,
-                Event::Omitted { stream, bytes: omitted, sha256: &sha256 },
-                lines,
-            );
+        if let Some(blake3) = blake3
+            && omitted > 0
+        {
+            let event = Event::Omitted { stream, bytes: omitted, blake3 };
+            encoder.event(at, channel, event, lines);
         }
         let replaced = self.utf8.replaced();
-        encoder.event(
-            at,
-            channel,
-            Event::Digest { stream, bytes, sha256: &sha256, replaced },
-            lines,
-        );
+        encoder.event(at, channel, Event::Digest { stream, bytes, blake3, replaced }, lines);
     }
 }
 
@@ -120,13 +116,13 @@ mod tests {
             .map(|l| l.len() - "[0.000,\"o\",\"\"]".len())
             .sum();
         assert_eq!(kept, big.len() + 1);
-        // printf 'a%.0s' {1..1048575} | cat - <(printf bcde) | sha256sum
-        let sha = sha256_of(&[&big[..], b"bcde"].concat());
+        // printf 'a%.0s' {1..1048575} | cat - <(printf bcde) | b3sum
+        let digest = blake3::hash(&[&big[..], b"bcde"].concat());
         assert_eq!(
             lines[lines.len() - 2..],
             [
-                format!("[0.000,\"g\",\"o 3 {sha}\"]"),
-                format!("[0.000,\"d\",\"o 1048579 {sha} 0\"]")
+                format!("[0.000,\"g\",\"o 3 blake3:{digest}\"]"),
+                format!("[0.000,\"d\",\"o 1048579 blake3:{digest} 0\"]")
             ]
         );
     }
@@ -143,7 +139,7 @@ mod tests {
     fn the_digest_is_the_one_everybody_knows() {
         assert_eq!(
             recorded(Policy::Whole, &[b"a", b"bc"]).last().unwrap(),
-            "[0.000,\"d\",\"o 3 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad 0\"]"
+            "[0.000,\"d\",\"o 3 blake3:6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85 0\"]"
         );
     }
 
@@ -156,14 +152,7 @@ mod tests {
 
     #[test]
     fn what_is_only_counted_leaves_nothing_to_guess_from() {
-        assert!(recorded(Policy::Count, &[b"hunter2\n"]).is_empty());
-    }
-
-    fn sha256_of(bytes: &[u8]) -> String {
-        aws_lc_rs::digest::digest(&SHA256, bytes)
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        assert_eq!(recorded(Policy::Count, &[b"hunter2\n"]), ["[0.000,\"d\",\"o 8 none 0\"]"]);
+        assert!(recorded(Policy::Count, &[]).is_empty());
     }
 }
