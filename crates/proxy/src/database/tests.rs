@@ -2,6 +2,8 @@
 
 mod hostile;
 mod mariadb;
+#[cfg(feature = "peers")]
+mod mysql;
 mod plugins;
 mod postgres;
 mod provision;

@@ -22,12 +22,17 @@
 mod certificate;
 #[path = "servers/mariadb.rs"]
 mod mariadb;
+#[cfg(feature = "peers")]
+#[path = "servers/mysql.rs"]
+mod mysql;
 #[path = "servers/postgres.rs"]
 mod postgres;
 #[path = "servers/process.rs"]
 mod process;
 
 pub(crate) use mariadb::MariaDb;
+#[cfg(feature = "peers")]
+pub(crate) use mysql::MySql;
 pub(crate) use postgres::Postgres;
 
 /// The password of the accounts that have one. It has a letter that SASLprep leaves alone and one that quoting does not.
