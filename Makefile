@@ -33,6 +33,15 @@ test: ## Everything: format, lints, rules of the house, all tests
 	$(CARGO) test --workspace --locked
 	$(CARGO) test -p russh --lib --locked
 
+# Where the servers of `make test-peers` are kept.
+PEERS ?= $(HOME)/.cache/countersign/peers
+
+.PHONY: test-peers
+test-peers: ## Tests against servers that Debian stable does not have: MySQL 9 (root; 0.8 GB, made once)
+	@scripts/install test
+	@scripts/peers "$(PEERS)"
+	PEERS="$(PEERS)" $(CARGO) test -p proxy --features peers --lib --locked tests::mysql
+
 .PHONY: bench
 bench: ## Measure against direct and the usual proxies; needs BENCH=<harness folder> (docs/performance.md)
 	@scripts/install bench

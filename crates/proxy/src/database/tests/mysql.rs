@@ -7,9 +7,9 @@ use wire::mysql::Capabilities;
 
 use super::servers::MySql;
 use super::*;
-use crate::database::{DbAdmin, ServerError};
 use crate::database::mysql::{MyWanted, Statements, open};
 use crate::database::provision::{Work, work};
+use crate::database::{DbAdmin, ServerError};
 
 async fn enter(person: &Person, database: &Database, account: &str) -> Result<Statements, Error> {
     let wanted = MyWanted {

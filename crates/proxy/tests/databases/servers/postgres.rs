@@ -1,4 +1,4 @@
-//! PostgreSQL 15, as Debian packs it.
+//! PostgreSQL, as Debian packs it: the newest version that is installed.
 
 use ca::Authorities;
 
@@ -7,7 +7,6 @@ use super::process::{Server, directory, file, free_port, run, run_as};
 use super::{DATABASE, PASSWORD};
 
 const ACCOUNT: &str = "postgres";
-const BIN: &str = "/usr/lib/postgresql/15/bin";
 
 /// A running PostgreSQL.
 pub(crate) struct Postgres {
@@ -18,13 +17,14 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Starts one that trusts the database authority of `clients`.
     pub(crate) fn start(clients: &Authorities) -> Self {
+        let bin = programs();
         let dir = directory(ACCOUNT);
         let data = dir.join("data");
         let data = data.to_str().unwrap();
         run(&run_as(
             ACCOUNT,
             &[
-                &format!("{BIN}/initdb"),
+                &format!("{bin}/initdb"),
                 "--pgdata",
                 data,
                 "--username=postgres",
@@ -43,7 +43,7 @@ impl Postgres {
         write("pg_hba.conf", HBA);
         let port = free_port();
         write("postgresql.conf", &settings(port, dir.to_str().unwrap()));
-        let command = run_as(ACCOUNT, &[&format!("{BIN}/postgres"), "-D", data]);
+        let command = run_as(ACCOUNT, &[&format!("{bin}/postgres"), "-D", data]);
         let ready = "database system is ready to accept connections";
         let server = Server::start(dir, port, "QUIT", &command, ready);
         let postgres = Self { server, ca: certificate.ca };
@@ -94,6 +94,13 @@ impl Postgres {
         let out = run(&line.map(str::to_owned));
         String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
     }
+}
+
+/// The directory of its programs, which Debian keeps off the path.
+fn programs() -> String {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("postgresql is installed");
+    let numbers = versions.filter_map(|one| one.unwrap().file_name().to_str()?.parse::<u32>().ok());
+    format!("/usr/lib/postgresql/{}/bin", numbers.max().expect("postgresql is installed"))
 }
 
 /// Who may come, and how: the superuser over the socket; others over TCP, by certificate or by their own password.
