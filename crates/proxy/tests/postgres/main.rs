@@ -3,6 +3,11 @@
 #[path = "../databases/servers.rs"]
 mod servers;
 
+mod cancel;
+mod cut;
+mod hold;
 mod raw;
 mod session;
 mod stand;
+mod statements;
+mod strangers;
