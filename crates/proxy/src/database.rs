@@ -14,7 +14,6 @@ mod leg;
 pub(crate) mod mysql;
 pub(crate) mod postgres;
 pub(crate) mod provision;
-#[expect(unused, reason = "the doors take it up")]
 pub(crate) mod statements;
 mod stored;
 #[cfg(test)]

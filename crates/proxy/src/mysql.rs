@@ -18,6 +18,7 @@ mod front;
 mod judge;
 mod lane;
 mod numbers;
+mod prepared;
 mod relay;
 mod say;
 mod stop;
@@ -36,14 +37,17 @@ use wire::mysql::{Capabilities, SCRAMBLE, Vendor, ssl_request};
 use crate::House;
 use crate::corridor::{self, Door, Ended};
 use crate::database::mysql::{MyLeg, MyWanted, connect};
+use crate::database::statements::Statements;
 use crate::database::{self, Database, Fault, Protocol};
 use crate::error::Error;
 use crate::gate::{Caller, Cut, Refused};
 use crate::listen::{Slot, Wire};
 use crate::live::Session;
+use crate::record::Broken;
 use crate::route::Secured;
 use access::statement::{StatementClass, StatementClasses};
 use front::{Opening, Packets, Wishes};
+use judge::Judge;
 use numbers::Number;
 use relay::Relay;
 
@@ -238,11 +242,30 @@ impl Door for MyDoor {
         if packets.write(&ok).await.is_err() {
             return Ended::Failed(Error::Left);
         }
+        let statements = match Statements::begin(&session, Protocol::MySql).await {
+            Ok(statements) => statements,
+            Err(broken) => {
+                let cut = unrecorded(&broken);
+                packets.part(say::cut(&cut)).await;
+                return Ended::Cut(cut);
+            }
+        };
+        let judge = Judge::new(Arc::clone(&session), statements);
         let front = (packets.stream, packets.ahead);
         drop((wishes, account));
         let relay =
-            Box::new(Relay::new(session, front, (leg, ahead), capabilities, greeting.connection));
+            Box::new(Relay::new(judge, front, (leg, ahead), capabilities, greeting.connection));
         relay.run(cut).await
+    }
+}
+
+/// What is not written down does not happen.
+fn unrecorded(broken: &Broken) -> Cut {
+    Cut {
+        code: "recording_broken",
+        line: broken.public().to_owned(),
+        hint: String::new(),
+        detail: "".into(),
     }
 }
 

@@ -166,6 +166,12 @@ impl Statements {
         Err(refusal)
     }
 
+    /// A text is not passed on, for `why` and not for what it does. That is written down and audited.
+    pub(crate) fn forbid(&mut self, text: Text<'_>, why: &str) {
+        let refusal = Refusal::because(why);
+        self.refused(&Prepared::new(text), &refusal);
+    }
+
     /// Where values bound to a statement are put, if any are kept.
     pub(crate) fn values(&self) -> Option<Values> {
         match self.session.rights().values {

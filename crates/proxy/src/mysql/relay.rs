@@ -24,6 +24,7 @@ use super::judge::{Judge, Tag, Verdict};
 use super::lane::{self, Lane};
 use super::say::{self, Words};
 use super::stop::stop;
+use super::unrecorded;
 use crate::corridor::Ended;
 use crate::database::Fault;
 use crate::error::Error;
@@ -84,6 +85,8 @@ pub(super) struct Relay<F, B> {
     gone: bool,
     /// The server takes nothing more.
     deaf: bool,
+    /// The recording is behind: nothing is taken from the client.
+    behind: bool,
 }
 
 impl<F, B> Relay<F, B>
@@ -94,15 +97,15 @@ where
     /// `capabilities` are those of both legs, with each leg comes what was read of it too early, and `number` is the
     /// connection's in the database.
     pub(super) fn new(
-        session: Arc<Session>,
+        judge: Judge,
         (front, up): (F, BytesMut),
         (back, down): (B, BytesMut),
         capabilities: Capabilities,
         number: u32,
     ) -> Self {
         Self {
-            judge: Judge::new(Arc::clone(&session)),
-            session,
+            session: Arc::clone(judge.session()),
+            judge,
             front,
             back,
             up: Lane::new(up),
@@ -115,6 +118,7 @@ where
             left: false,
             gone: false,
             deaf: false,
+            behind: false,
         }
     }
 
@@ -127,7 +131,10 @@ where
             end = poll_fn(|cx| self.poll(cx)) => end,
         };
         let (ended, word) = match end {
-            End::Left => return Ended::Finished,
+            End::Left => {
+                self.judge.statements.finish().await;
+                return Ended::Finished;
+            }
             End::Cut(cut) => {
                 if self.replies.waiting() > 0 {
                     stop(&self.session, self.number);
@@ -147,8 +154,8 @@ where
             self.say(word);
         }
         // The way to the database ends here, whatever the client does.
-        let Self { front, down, .. } = *self;
-        part(front, down).await;
+        let Self { front, down, judge, .. } = *self;
+        tokio::join!(part(front, down), judge.statements.finish());
         ended
     }
 
@@ -172,6 +179,7 @@ where
 
     /// One turn of everything; whether anything moved.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        self.write_down(cx)?;
         let mut moved = self.hear_client(cx)?;
         self.decide();
         if !self.deaf {
@@ -197,9 +205,19 @@ where
         Ok(moved)
     }
 
+    /// Hands statements to the recording when it is time.
+    fn write_down(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let flushed = self.judge.statements.poll_flush(cx);
+        self.behind = flushed.is_pending();
+        if let Poll::Ready(Err(broken)) = flushed {
+            return Err(End::Cut(unrecorded(&broken)));
+        }
+        Ok(())
+    }
+
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let most = lane::MOST.max(self.up.ready.saturating_add(self.wants));
-        if self.left || self.up.buf.len() >= most {
+        if self.left || self.behind || self.up.buf.len() >= most {
             return Ok(false);
         }
         match self.up.poll_fill(cx, &mut self.front) {
@@ -221,7 +239,7 @@ where
             if self.held.is_some() && !self.release() {
                 return;
             }
-            if self.replies.waiting() >= MAX_PIPELINE {
+            if self.behind || self.replies.waiting() >= MAX_PIPELINE {
                 return;
             }
             let undecided = self.up.undecided();
@@ -240,8 +258,8 @@ where
                     self.commands.taken(undecided, n);
                     self.up.buf.advance(n);
                 }
-                Front::Command { payload, len, whole, .. } => {
-                    let verdict = self.judge.command(payload, whole);
+                Front::Command { payload, len, length, .. } => {
+                    let verdict = self.judge.command(payload, length);
                     self.carry_out(verdict, len);
                 }
             }
@@ -333,10 +351,13 @@ where
             self.down.seen = self.down.seen.saturating_add(n);
             match event {
                 None => break,
-                Some(Event::Done(tag, outcome)) => self.judge.answered(tag, outcome),
+                Some(Event::Done(tag, outcome)) => self.judge.answered(tag, &outcome),
                 Some(Event::File(_)) => self.commands.file(),
                 Some(Event::Schema(name)) => self.judge.moved_to(&name).map_err(End::Cut)?,
-                Some(Event::Prepared { .. } | Event::Unasked(_)) => {}
+                Some(Event::Prepared { id, parameters }) => {
+                    self.judge.prepared(self.replies.current(), id, parameters);
+                }
+                Some(Event::Unasked(_)) => {}
             }
         }
         self.let_go();

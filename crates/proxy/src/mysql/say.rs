@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use wire::mysql::put_error;
 
 use crate::database::Fault;
+use crate::database::statements::Refusal;
 use crate::error::Error;
 use crate::gate::{Cut, Refused};
 
@@ -126,8 +127,19 @@ pub(super) fn database(refused: &Refused) -> Words {
 }
 
 /// A statement that no role of his allows: `ER_TABLEACCESS_DENIED_ERROR`.
-pub(super) fn statement(text: &str) -> Words {
-    words(1142, b"42000", text)
+pub(super) fn statement(refusal: &Refusal) -> Words {
+    let Refusal { message, detail, hint, .. } = refusal;
+    words(1142, b"42000", &format!("{message}\n{detail}\nhint: {hint}"))
+}
+
+/// More is prepared than is kept: `ER_MAX_PREPARED_STMT_COUNT_REACHED`.
+pub(super) fn too_many_prepared() -> Words {
+    words(1461, b"42000", "This connection has too many prepared statements: close some.")
+}
+
+/// What was not prepared here does not run: `ER_UNKNOWN_STMT_HANDLER`.
+pub(super) fn not_prepared(id: u32) -> Words {
+    words(1243, b"HY000", &format!("Unknown prepared statement handler ({id}) given to EXECUTE"))
 }
 
 #[cfg(test)]
@@ -136,7 +148,7 @@ mod tests {
 
     #[test]
     fn long_words_are_cut_between_letters() {
-        let Words(payload) = statement(&"é".repeat(400));
+        let Words(payload) = words(1142, b"42000", &"é".repeat(400));
         // ERR, two bytes of code, `#` and the state, then 255 letters of two bytes.
         assert_eq!(payload.len(), 9 + 510);
         assert!(std::str::from_utf8(&payload[9..]).is_ok());

@@ -201,6 +201,44 @@ async fn another_database_is_another_question() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_are_counted_and_what_no_role_allows_is_refused_and_audited() {
+    let (stand, _alice, mut raw) = inside().await;
+    assert_eq!(raw.ask("select 1 union select 2").await.unwrap(), "1");
+    assert!(raw.ask("select nothing").await.is_err());
+    raw.send(0, b"\x16create table if not exists made (a int)").await;
+    let (_, head) = raw.packet().await;
+    let id = head[1..5].to_vec();
+    let execute = [&b"\x17"[..], &id, &[0, 1, 0, 0, 0]].concat();
+    // From now on nobody may change tables: neither in a text nor by what was prepared before.
+    stand.put_role("dba", json!({"db_deny_statements": ["ddl"]}), json!(["*"])).await;
+    let mut refused = Vec::new();
+    while refused.is_empty() {
+        let (_, answer) = raw.command(&execute).await;
+        if answer[0] == 0xff {
+            refused.push(error(&answer));
+        }
+    }
+    for command in [&b"\x03drop table made"[..], b"\x16drop table made", &execute, b"\x08"] {
+        let (_, answer) = raw.command(command).await;
+        assert_eq!(answer[0], 0xff, "{command:?}: {answer:?}");
+        refused.push(error(&answer));
+    }
+    for said in &refused {
+        assert!(said.starts_with("1142 Access denied: "), "{said}");
+        assert!(said.contains("\nhint: "), "{said}");
+    }
+    let audited = stand.events_until("db.statement.refused", |all| all.len() >= 5).await;
+    assert_eq!(audited[1]["body"]["statement"], "drop table made");
+    assert!(is_ok(&raw.command(b"\x0e").await.1), "the connection stays");
+    raw.send(0, b"\x01").await;
+    assert!(raw.rest().await.is_empty());
+    let ended = stand.events_until("session.ended", |ended| !ended.is_empty()).await;
+    let body = &ended[0]["body"];
+    assert_eq!((&body["statement_errors"], &body["statements_refused"]), (&json!(1), &json!(5)));
+    assert!(body["statements"].as_u64().unwrap() >= 2 && body["rows"] == 2, "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_results_and_procedures_go_through() {
     let (stand, alice, _raw) = inside().await;
     stand

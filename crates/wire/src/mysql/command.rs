@@ -210,8 +210,8 @@ pub enum Front<'a> {
         payload: &'a [u8],
         /// The bytes that hold what is seen of it.
         len: usize,
-        /// Whether all of it is seen.
-        whole: bool,
+        /// The bytes of its payload, or of the first frame of it: more than are seen where it is long.
+        length: usize,
         /// Its sequence number; 0, or the server refuses it.
         seq: u8,
     },
@@ -275,17 +275,14 @@ impl Commands {
                     return if len > 0 {
                         Front::Wants(HEADER + 1)
                     } else {
-                        Front::Command { payload: &[], len: HEADER, whole: true, seq: header.seq }
+                        Front::Command { payload: &[], len: HEADER, length: 0, seq: header.seq }
                     };
                 };
                 let seen = HEADER.saturating_add(len.min(looked_at(*code)));
                 match bytes.get(HEADER..seen) {
-                    Some(payload) => Front::Command {
-                        payload,
-                        len: seen,
-                        whole: payload.len() == len && !header.continues(),
-                        seq: header.seq,
-                    },
+                    Some(payload) => {
+                        Front::Command { payload, len: seen, length: len, seq: header.seq }
+                    }
                     None => Front::Wants(seen),
                 }
             }

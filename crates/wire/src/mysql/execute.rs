@@ -40,6 +40,8 @@ pub struct Parameters {
 pub enum Value<'a> {
     /// Text or bytes.
     Bytes(&'a [u8]),
+    /// The beginning of text or bytes, and their length in all.
+    Cut(&'a [u8], u64),
     /// A date, and a time of day down to microseconds.
     Date {
         /// The year.
@@ -72,6 +74,8 @@ pub enum Value<'a> {
     },
     /// A number without a sign.
     UInt(u64),
+    /// It stands behind what was seen.
+    Unseen,
 }
 
 impl fmt::Display for Value<'_> {
@@ -81,7 +85,9 @@ impl fmt::Display for Value<'_> {
             if micros > 0 { write!(f, ".{micros:06}") } else { Ok(()) }
         };
         match self {
-            Self::Bytes(bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
+            Self::Bytes(bytes) | Self::Cut(bytes, _) => {
+                f.write_str(&String::from_utf8_lossy(bytes))
+            }
             Self::Date { year, month, day, time } => {
                 write!(f, "{year:04}-{month:02}-{day:02}")?;
                 let Some(time) = time else { return Ok(()) };
@@ -103,6 +109,7 @@ impl fmt::Display for Value<'_> {
                 clock(f, *time)
             }
             Self::UInt(n) => write!(f, "{n}"),
+            Self::Unseen => f.write_str("(not seen)"),
         }
     }
 }
@@ -115,10 +122,10 @@ impl Parameters {
     }
 
     /// Reads the values of an execution from what follows the statement's id, giving each to `each`. `long` says which
-    /// were sent before in parts. Values behind the end of `rest` are left out: a relay sees the beginning.
+    /// were sent before in parts. A relay sees the beginning: what stands behind the end of `rest` is unseen.
     ///
     /// # Errors
-    /// When what is there is not what it should be; types that were sent are kept all the same.
+    /// When what is there breaks off before the values.
     pub fn read<'a>(
         &mut self,
         rest: &'a [u8],
@@ -138,16 +145,28 @@ impl Parameters {
                 self.types.push(cursor.array("a type")?);
             }
         }
+        let mut seen = true;
         for (n, [kind, flags]) in (0..self.count).zip(&self.types) {
             let byte = nulls.get(usize::from(n / 8)).copied().unwrap_or(0);
-            let value = if byte >> (n % 8) & 1 == 1 {
+            each(if byte >> (n % 8) & 1 == 1 {
                 Value::Null
             } else if long(n) {
                 Value::Long
+            } else if seen {
+                let mut behind = cursor.clone();
+                match value(&mut behind, *kind, flags & UNSIGNED != 0) {
+                    Ok(value) => {
+                        cursor = behind;
+                        value
+                    }
+                    Err(_) => {
+                        seen = false;
+                        cut(&mut cursor, *kind)
+                    }
+                }
             } else {
-                value(&mut cursor, *kind, flags & UNSIGNED != 0)?
-            };
-            each(value);
+                Value::Unseen
+            });
         }
         Ok(())
     }
@@ -176,6 +195,14 @@ fn value<'a>(cursor: &mut Cursor<'a>, kind: u8, unsigned: bool) -> Result<Value<
         // Decimals, text, bytes, JSON, geometry and whatever comes: a length and bytes.
         _ => Value::Bytes(cursor.lenenc_bytes(WHAT)?),
     })
+}
+
+/// The beginning of a value that breaks off.
+fn cut<'a>(cursor: &mut Cursor<'a>, kind: u8) -> Value<'a> {
+    if matches!(kind, kind::TINY..=kind::YEAR) {
+        return Value::Unseen;
+    }
+    cursor.lenenc("a value").map_or(Value::Unseen, |length| Value::Cut(cursor.rest(), length))
 }
 
 fn clock(cursor: &mut Cursor<'_>) -> Result<(u8, u8, u8, u32), Malformed> {

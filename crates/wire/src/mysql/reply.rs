@@ -102,6 +102,8 @@ pub struct Replies<T> {
     /// That of the first frame of the current packet, and the bytes of its frames so far.
     first_seq: u8,
     packet: u64,
+    /// A statement was prepared that has neither parameters nor columns: its answer is at its end.
+    bare: bool,
     /// Two events came of one packet.
     next: Option<Event<T>>,
 }
@@ -128,6 +130,7 @@ impl<T> Replies<T> {
             seq: 0,
             first_seq: 0,
             packet: 0,
+            bare: false,
             next: None,
         }
     }
@@ -194,6 +197,9 @@ impl<T> Replies<T> {
     /// When the server says what no server says there: whose turn it is can no longer be known.
     pub fn walk(&mut self, bytes: &[u8]) -> Result<(usize, Option<Event<T>>), Malformed> {
         let mut at = 0;
+        if core::mem::take(&mut self.bare) {
+            return Ok((at, self.done()));
+        }
         if let Some(event) = self.next.take() {
             return Ok((at, Some(event)));
         }
@@ -372,9 +378,7 @@ impl<T> Replies<T> {
                 let columns = cursor.u16("the number of columns")?;
                 let parameters = cursor.u16("the number of parameters")?;
                 self.state = State::Definitions { parameters, columns };
-                if parameters == 0 && columns == 0 {
-                    self.next = self.done();
-                }
+                self.bare = parameters == 0 && columns == 0;
                 Ok(Some(Event::Prepared { id, parameters }))
             }
             (Shape::Results | Shape::Status, Some(&OK)) => self.ok(head),

@@ -52,6 +52,12 @@ impl Refusal {
         Self { message, detail, hint, classes: words }
     }
 
+    /// For another reason than what it does; whoever asks tells the client.
+    pub(super) fn because(why: &str) -> Self {
+        let (message, detail, hint) = (String::new(), String::new(), String::new());
+        Self { message, detail, hint, classes: why.to_owned() }
+    }
+
     /// The audit event's fields.
     pub(super) fn event(&self, prepared: &Prepared) -> Value {
         let text = prepared.text();
