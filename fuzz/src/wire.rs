@@ -1,6 +1,9 @@
 //! What strangers send before anybody knows them, and what passes through a session.
 
 use wire::cast::{Encoder, Event, Header, Stream, Utf8};
+use wire::postgres::startup::{self, Opening};
+use wire::postgres::walk::{Frame, HEADER, Walker};
+use wire::postgres::{Malformed, back, front};
 use wire::proxy_protocol;
 use wire::route::{self, Route};
 use wire::sftp::{FileEvent, Follower};
@@ -23,9 +26,14 @@ pub fn first_bytes(bytes: &[u8]) {
 /// A routing line: read as it was written, and its end seen at its line feed, neither earlier nor later.
 pub fn route(bytes: &[u8]) {
     let read = route::parse(bytes);
-    let Ok(Some((Route::Ssh { target }, taken))) = &read else { return };
+    let Ok(Some((route, taken))) = &read else { return };
     assert!(*taken <= route::MAX_LINE && bytes[*taken - 1] == b'\n');
-    assert_eq!(route::ssh_line(target).as_bytes(), &bytes[..*taken]);
+    let line = match route {
+        Route::MySql { target } => route::mysql_line(target),
+        Route::Postgres { target } => route::postgres_line(target),
+        Route::Ssh { target } => route::ssh_line(target),
+    };
+    assert_eq!(line.as_bytes(), &bytes[..*taken]);
     for end in 0..*taken {
         assert_eq!(route::parse(&bytes[..end]), Ok(None));
     }
@@ -118,4 +126,76 @@ fn record(pieces: &[&[u8]]) -> (Vec<u8>, (Vec<u8>, u64)) {
     alone.finish(&mut text);
     let replaced = alone.replaced();
     (lines, (text, replaced))
+}
+
+/// PostgreSQL's first packet: whole or not yet there, bounded, and written again as it was read.
+pub fn postgres_startup(bytes: &[u8]) {
+    let Ok(Some((opening, taken))) = startup::parse(bytes) else { return };
+    assert!(taken <= startup::MAX_PACKET);
+    let (packet, _) = bytes.split_at(taken);
+    for end in 0..taken {
+        assert_eq!(startup::parse(&packet[..end]), Ok(None));
+    }
+    let again = match &opening {
+        Opening::Ssl => startup::SSL_REQUEST.to_vec(),
+        Opening::Gss => startup::GSS_REQUEST.to_vec(),
+        Opening::Cancel(key) => key.request(),
+        Opening::Startup(startup) => startup.packet(),
+    };
+    assert_eq!(again, packet);
+}
+
+/// PostgreSQL's frames from clients: the same frames wherever they are cut, and none needs more than is held of it.
+pub fn postgres_front(bytes: &[u8]) {
+    frames(bytes, front::hold, |frame| {
+        if let Ok(front::Front::Bind(bind)) = front::parse(frame) {
+            let seen: usize = bind.values().map(|v| v.bytes.map_or(0, <[u8]>::len)).sum();
+            assert!(seen <= frame.body.len());
+        }
+    });
+}
+
+/// PostgreSQL's frames from databases.
+pub fn postgres_back(bytes: &[u8]) {
+    frames(bytes, back::hold, |frame| {
+        if let Ok(back::Back::Error(fields)) = back::parse(frame) {
+            assert!(fields.sqlstate().len() + fields.message().len() <= frame.body.len());
+        }
+    });
+}
+
+/// Walks over frames in one piece, and byte by byte as a relay does that keeps what it cannot use yet.
+fn frames(bytes: &[u8], hold: fn(u8) -> usize, look: fn(Frame<'_>)) {
+    let whole = walk(bytes, bytes.len().max(1), hold, look);
+    assert_eq!(walk(bytes, 1, hold, look), whole);
+}
+
+/// Each frame's type and length, and how it ended.
+type Walked = (Vec<(u8, usize)>, Option<Malformed>);
+
+fn walk(bytes: &[u8], step: usize, hold: fn(u8) -> usize, look: fn(Frame<'_>)) -> Walked {
+    let (mut walker, mut kept, mut found) = (Walker::new(), Vec::new(), Vec::new());
+    let mut passed = 0;
+    for piece in bytes.chunks(step) {
+        kept.extend_from_slice(piece);
+        let mut left = &kept[..];
+        loop {
+            match walker.next(&mut left, hold) {
+                Ok(None) => break,
+                Ok(Some(frame)) => {
+                    look(frame);
+                    found.push((frame.kind, frame.body.len() + frame.rest));
+                }
+                Err(error) => return (found, Some(error)),
+            }
+        }
+        let taken = kept.len() - left.len();
+        passed += taken;
+        kept.drain(..taken);
+        if let [kind, ..] = kept[..] {
+            assert!(kept.len() < HEADER + hold(kind).max(1));
+        }
+    }
+    assert_eq!(passed + kept.len(), bytes.len());
+    (found, None)
 }

@@ -37,3 +37,18 @@ fn sftp() {
 fn recorded() {
     replay::replay("recorded", &[], targets::recorded);
 }
+
+#[test]
+fn postgres_startup() {
+    replay::replay("postgres_startup", &[], targets::postgres_startup);
+}
+
+#[test]
+fn postgres_front() {
+    replay::replay("postgres_front", &[], targets::postgres_front);
+}
+
+#[test]
+fn postgres_back() {
+    replay::replay("postgres_back", &[], targets::postgres_back);
+}

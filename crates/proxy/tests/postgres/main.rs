@@ -1,10 +1,19 @@
 //! The PostgreSQL door against a real PostgreSQL: stock clients, and frames by hand.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, which is what it is for"
+)]
+
 #[path = "../databases/servers.rs"]
 mod servers;
 
 mod cancel;
 mod cut;
+mod drivers;
 mod hold;
 mod raw;
 mod session;

@@ -50,7 +50,6 @@ pub(crate) struct Stand {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) store: Store,
     pub(crate) authorities: Arc<Authorities>,
-    pub(crate) proxy: Proxy,
     pub(crate) addr: SocketAddr,
     pub(crate) desk: Arc<Desk>,
     pub(crate) postgres: &'static Postgres,
@@ -122,10 +121,9 @@ impl Stand {
         });
         let listener = proxy::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = listener.local_addr().unwrap();
-        let serving = proxy.clone();
-        tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+        tokio::spawn(async move { proxy.serve(listener, std::future::pending()).await });
         let authorities = Arc::clone(authorities);
-        let stand = Self { dir, store, authorities, proxy, addr, desk, postgres, ahead };
+        let stand = Self { dir, store, authorities, addr, desk, postgres, ahead };
         stand.put("db", TARGET, postgres.spec()).await;
         stand.put_role("dba", json!({})).await;
         stand
@@ -147,13 +145,6 @@ impl Stand {
         self.store.policy().at_least(revision).await;
     }
 
-    /// Takes a document away.
-    pub(crate) async fn remove(&self, kind: &str, name: &str) {
-        let commit = Commit::new().delete(format!("/{kind}/{name}"));
-        let revision = self.store.commit(commit).await.unwrap();
-        self.store.policy().at_least(revision).await;
-    }
-
     /// Writes the role `name` that opens every database as anyone, with these options.
     pub(crate) async fn put_role(&self, name: &str, options: Value) {
         let allow = json!({"db_labels": {"*": "*"}, "db_users": ["*"], "db_names": ["*"]});
@@ -165,7 +156,7 @@ impl Stand {
         self.put("user", user, json!({"roles": roles})).await;
         let home = self.dir.path().join(format!("home-{user}"));
         std::fs::create_dir_all(&home).unwrap();
-        let client = Client { home, addr: self.addr, user: user.to_owned() };
+        let client = Client { home, addr: self.addr };
         let key = client.file("key.pem");
         client
             .run(
@@ -259,7 +250,6 @@ async fn archive(store: &Store, clock: &proxy::Clock) -> proxy::record::Archive 
 pub(crate) struct Client {
     home: PathBuf,
     addr: SocketAddr,
-    pub(crate) user: String,
 }
 
 impl Client {

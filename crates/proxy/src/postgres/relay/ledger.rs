@@ -37,6 +37,8 @@ pub(super) struct Ledger<W: Watch> {
     pub(super) status: Status,
     /// The database skips what comes until a Sync that was not sent yet.
     pub(super) skipping: bool,
+    /// A stand-in was sent in this batch: the database will skip what follows it.
+    refusing: bool,
     /// The database takes copied data.
     pub(super) copying: bool,
     /// Rows and bytes of the answer that is coming in.
@@ -104,6 +106,7 @@ impl<W: Watch> Ledger<W> {
             portals: Names::default(),
             status: Status::Idle,
             skipping: false,
+            refusing: false,
             copying: false,
             rows: None,
             bytes: 0,
@@ -132,7 +135,7 @@ impl<W: Watch> Ledger<W> {
             Front::Close { what, name } => self.close(what, name),
             Front::Sync => {
                 if !self.copying {
-                    self.skipping = false;
+                    (self.skipping, self.refusing) = (false, false);
                     self.owe(What::Sync, None, None);
                 }
                 Verdict::Pass
@@ -166,6 +169,7 @@ impl<W: Watch> Ledger<W> {
         refusal: Refusal,
         stand_in: impl FnOnce(&mut Vec<u8>),
     ) -> Verdict {
+        self.refusing |= !matches!(what, What::Query | What::Call);
         if !self.skipping {
             self.owe(what, None, Some(Box::new(refusal)));
         }
@@ -187,6 +191,14 @@ impl<W: Watch> Ledger<W> {
             let folded = name.to_ascii_lowercase();
             self.deallocating = Some(quoted.map_or(folded, <[u8]>::to_vec).into());
         }
+    }
+
+    /// A message about something whose making was refused in this batch. It is skipped; nobody need judge it.
+    fn moot(&mut self, what: What, stand_in: impl FnOnce(&mut Vec<u8>)) -> Verdict {
+        let mut out = Vec::new();
+        stand_in(&mut out);
+        self.plain(what);
+        Verdict::StandIn(out)
     }
 
     fn query(&mut self, text: Text<'_>) -> Verdict {
@@ -225,6 +237,12 @@ impl<W: Watch> Ledger<W> {
     fn bind(&mut self, bind: Bind<'_>) -> Verdict {
         let prepared = match self.statements.get(bind.statement) {
             Some(prepared) => Ok(prepared.clone()),
+            None if self.refusing => {
+                if !self.skipping {
+                    self.portals.close(bind.portal);
+                }
+                return self.moot(What::Bind, |out| write::bind(out, "", STAND_IN));
+            }
             // One that was prepared by SQL, or one of too many, is known by its name.
             None => self.by_name("EXECUTE", bind.statement),
         };
@@ -255,6 +273,9 @@ impl<W: Watch> Ledger<W> {
     fn execute(&mut self, name: &[u8]) -> Verdict {
         let judged = match self.portals.get(name) {
             Some(portal) => self.watch.judge_again(&portal.prepared).map(|()| None),
+            None if self.refusing => {
+                return self.moot(What::Execute, |out| write::execute(out, STAND_IN));
+            }
             // A cursor that was declared by SQL is a portal too.
             None => self.by_name("FETCH ALL FROM", name).map(Some),
         };
