@@ -74,11 +74,19 @@ pub(crate) async fn cancel(
     database: &Database,
     key: &CancelKey,
 ) -> Result<(), Error> {
-    let errand = Errand::of(session);
-    let socket = begin(&errand, database).await?;
-    in_time(&errand, "the cancel request", async {
+    stop(&Errand::of(session), database, key).await
+}
+
+/// As [`cancel`], on any errand.
+pub(super) async fn stop(
+    errand: &Errand<'_>,
+    database: &Database,
+    key: &CancelKey,
+) -> Result<(), Error> {
+    let socket = begin(errand, database).await?;
+    in_time(errand, "the cancel request", async {
         let step = "the cancel request";
-        let mut leg = encrypt(&errand, database, socket).await?;
+        let mut leg = encrypt(errand, database, socket).await?;
         leg.write_all(&key.request()).await.map_err(|error| tls::broke(step, error))?;
         leg.flush().await.map_err(|error| tls::broke(step, error))?;
         // The server closes once it has sent the signal. Before that, a close of ours could overtake the request.

@@ -7,7 +7,7 @@ use wire::postgres::{Startup, write};
 
 use super::servers::Postgres;
 use super::*;
-use crate::database::postgres::{PgLeg, open};
+use crate::database::postgres::{PgLeg, Statements, open, stop};
 
 async fn connect(person: &Person, database: &Database, account: &str) -> Result<PgLeg, Error> {
     open(&person.errand(account), database, &Startup::new(account, "orders")).await
@@ -72,6 +72,45 @@ async fn every_way_in_that_postgresql_has() {
     assert_eq!(unknown.server().unwrap().sqlstate.as_ref(), "28000", "{unknown:?}");
     let stranger = fault(connect(&Person::new(), &by_certificate, "app").await);
     assert!(matches!(stranger, Fault::TlsClient(_)), "{stranger:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_request_stops_the_statement_of_its_key_and_no_other() {
+    let person = Person::new();
+    let server = Postgres::start(&person.authorities);
+    let database = database(Protocol::Postgres, &server.addr(), server.ca_pem());
+    let mut statements = Vec::new();
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let mut leg = connect(&person, &database, "app").await.unwrap();
+        keys.push(loop {
+            let (mut rest, mut walker, mut key) = (&*leg.ahead, Walker::new(), None);
+            while let Some(frame) = walker.next(&mut rest, |_| usize::MAX).unwrap() {
+                if let Back::Key(found) = back::parse(frame).unwrap() {
+                    key = Some(found);
+                }
+            }
+            if let Some(key) = key {
+                break key;
+            }
+            assert_ne!(leg.leg.read_buf(&mut leg.ahead).await.unwrap(), 0);
+        });
+        statements.push(Statements::begin(leg).await.unwrap());
+    }
+    let (mut other, mut mine) = (statements.pop().unwrap(), statements.pop().unwrap());
+    let sleeping = tokio::spawn(async move { mine.run("SELECT pg_sleep(1000)").await });
+    let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+    while server.sql("orders", running) != "1" {}
+    // A wrong secret does nothing, and nobody is told so.
+    let mut wrong = keys[0].clone();
+    *wrong.secret.last_mut().unwrap() ^= 1;
+    stop(&person.errand("app"), &database, &wrong).await.unwrap();
+    stop(&person.errand("app"), &database, &keys[1]).await.unwrap();
+    assert_eq!(server.sql("orders", running), "1");
+    stop(&person.errand("app"), &database, &keys[0]).await.unwrap();
+    let stopped = sleeping.await.unwrap().unwrap_err();
+    assert_eq!(stopped.server().unwrap().sqlstate.as_ref(), "57014", "{stopped:?}");
+    assert_eq!(other.run("SELECT 7").await.unwrap(), ["7"]);
 }
 
 #[tokio::test]
