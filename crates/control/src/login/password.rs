@@ -4,8 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use api::problem::Problem;
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        phc::{Output, ParamsString, PasswordHash, Salt},
+        try_generate_salt,
+    },
 };
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -16,8 +19,13 @@ use crate::Failure;
 const MEMORY_KIB: u32 = 19 * 1024;
 /// Passes over that memory.
 const PASSES: u32 = 2;
-/// How many hashes are computed at once: the memory that strangers can make us use.
-const AT_ONCE: usize = 4;
+/// How many hashes are computed at once: the memory that strangers can make us use, 38 MiB.
+const AT_ONCE: usize = 2;
+/// How much is asked for to get the memory of one hash, in bytes. glibc takes a large block straight from the system
+/// and gives it straight back, but every one that is freed raises what counts as large to its own size, up to 32 MiB
+/// (mallopt(3), M_MMAP_THRESHOLD); then 19 MiB would stay in the heap of each thread that ever computed a hash. What is
+/// larger than that is never kept. Pages that are not touched cost nothing.
+const NEVER_KEPT: usize = 33 << 20;
 /// How many more may wait for their turn; beyond, the answer is "not now" instead of a long wait.
 const WAITING: usize = 64;
 /// The shortest password, in characters.
@@ -63,8 +71,7 @@ impl Passwords {
         let nobody = self.nobody().await?;
         let stored = stored.unwrap_or(nobody);
         let same = self.work(move || {
-            PasswordHash::new(&stored)
-                .is_ok_and(|hash| argon2id().verify_password(password.as_bytes(), &hash).is_ok())
+            PasswordHash::new(&stored).is_ok_and(|hash| fits(password.as_bytes(), &hash))
         });
         Ok(same.await? && someone)
     }
@@ -99,15 +106,55 @@ impl Passwords {
 }
 
 fn hash(password: &[u8]) -> Result<String, argon2::password_hash::Error> {
-    let hash: PasswordHash = argon2id().hash_password(password)?;
-    Ok(hash.to_string())
-}
-
-fn argon2id() -> Argon2<'static> {
     // INVARIANT: the constants are within argon2's bounds, so the default is never taken; it is
     // the same numbers.
     let params = Params::new(MEMORY_KIB, PASSES, 1, None).unwrap_or_default();
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    let salt = Salt::new(&try_generate_salt()?)?;
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let output = output(algorithm, version, &params, password, &salt)?;
+    let hash = PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(&params)?,
+        salt: Some(salt),
+        hash: Some(output),
+    };
+    Ok(hash.to_string())
+}
+
+/// Whether `hash` is one of `password`, by the numbers that stand in it.
+fn fits(password: &[u8], hash: &PasswordHash) -> bool {
+    let (Some(salt), Some(stored), Some(version)) = (&hash.salt, &hash.hash, hash.version) else {
+        return false;
+    };
+    let computed = || -> Result<Output, argon2::password_hash::Error> {
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+        output(algorithm, Version::try_from(version)?, &Params::try_from(hash)?, password, salt)
+    };
+    // `Output` compares in constant time.
+    computed().is_ok_and(|computed| computed == *stored)
+}
+
+fn output(
+    algorithm: Algorithm,
+    version: Version,
+    params: &Params,
+    password: &[u8],
+    salt: &Salt,
+) -> Result<Output, argon2::password_hash::Error> {
+    let argon2 = Argon2::new(algorithm, version, params.clone());
+    let mut output = [0; Output::MAX_LENGTH];
+    let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    let output = output.get_mut(..length).ok_or(argon2::password_hash::Error::OutputSize)?;
+    argon2.hash_password_into_with_memory(password, salt, output, memory(params.block_count()))?;
+    Ok(Output::new(output)?)
+}
+
+/// Memory for one hash, all of which goes back to the system with it.
+fn memory(blocks: usize) -> Vec<Block> {
+    let mut memory = Vec::with_capacity(blocks.max(NEVER_KEPT / Block::SIZE));
+    memory.resize(blocks, Block::new());
+    memory
 }
 
 /// Why a new password is not taken, in words; `None` when it is.
@@ -172,6 +219,45 @@ mod tests {
         // The dummy costs what a real hash costs: the numbers stand in both.
         let numbers = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
         assert_eq!(numbers(&passwords.nobody().await.unwrap()), numbers(&stored));
+    }
+
+    /// Set in the process that measures itself.
+    const ALONE: &str = "COUNTERSIGN_TEST_ALONE";
+
+    #[test]
+    fn the_memory_of_hashes_goes_back_to_the_system() {
+        if std::env::var_os(ALONE).is_some() {
+            return grows_by_no_hash();
+        }
+        // Other tests share this process, and take memory as they like.
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "login::password::tests::the_memory_of_hashes_goes_back_to_the_system",
+            ])
+            .env(ALONE, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    fn grows_by_no_hash() {
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        };
+        let before = resident();
+        for _ in 0..3 {
+            let threads = [(); AT_ONCE].map(|()| std::thread::spawn(|| hash(b"correct horse")));
+            for thread in threads {
+                thread.join().unwrap().unwrap();
+            }
+        }
+        hash(b"battery staple").unwrap();
+        let grown = resident().saturating_sub(before);
+        assert!(grown < u64::from(MEMORY_KIB) / 4, "{grown} KiB are kept");
     }
 
     #[tokio::test]
