@@ -12,6 +12,9 @@ pub struct ReachView {
     pub kind: String,
     /// The target's name.
     pub name: String,
+    /// What a database speaks: `postgres` or `mysql`; absent of anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,

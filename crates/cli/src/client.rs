@@ -320,7 +320,11 @@ pub fn stored_authorities(home: &Home) -> Result<Vec<CertificateDer<'static>>, E
     certificates(&text).ok_or_else(|| damaged(home, TLS_AUTHORITIES))
 }
 
-fn stored_identity(home: &Home) -> Result<Identity, Error> {
+/// The certificate and key of the login.
+///
+/// # Errors
+/// There are none, or they cannot be read.
+pub fn stored_identity(home: &Home) -> Result<Identity, Error> {
     let missing =
         |name: &str| Error::not_logged_in(format!("`{}` is missing", home.file(name).display()));
     let chain = home.read(TLS_CERTIFICATE)?.ok_or_else(|| missing(TLS_CERTIFICATE))?;

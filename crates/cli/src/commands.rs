@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod completion;
 pub mod config;
+pub mod db;
 pub mod login;
 pub mod logout;
 pub mod man;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod version;
 pub mod why;
 
+use std::ffi::OsString;
 use std::io::Write;
 
 use crate::context::Context;
@@ -36,6 +38,34 @@ pub fn usage(cx: &mut Context, usage: &clap::Error) -> Exit {
             Exit::Done
         }
     }
+}
+
+/// The command line with `--format=VALUE` of one command in its own words: `flag` takes these `values` there. `--format` is
+/// how every command writes its answer, but these commands also write what other programs read, and that is what people type.
+#[must_use]
+pub fn reworded(
+    words: &[OsString],
+    command: &[&str],
+    flag: &str,
+    values: &[&str],
+) -> Vec<OsString> {
+    let mut words = words.to_vec();
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let within = words.get(..end).unwrap_or_default();
+    if !within.windows(command.len()).any(|pair| pair == command) {
+        return words;
+    }
+    for at in 0..end {
+        let Some(word) = words.get(at).and_then(|word| word.to_str()) else { continue };
+        let next = words.get(at + 1).and_then(|word| word.to_str());
+        if let Some(value) = word.strip_prefix("--format=").filter(|value| values.contains(value)) {
+            let own = format!("{flag}={value}");
+            words.splice(at..=at, [own.into()]);
+        } else if word == "--format" && next.is_some_and(|value| values.contains(&value)) {
+            words.splice(at..=at, [flag.into()]);
+        }
+    }
+    words
 }
 
 /// Flushes what was said, tells the error if there is one, and returns the exit code.
@@ -60,6 +90,21 @@ fn closed_pipe(error: &Error) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    #[test]
+    fn a_shape_is_also_a_format() {
+        let words = |line: &str| line.split(' ').map(Into::into).collect::<Vec<_>>();
+        let said = |line| super::reworded(&words(line), &["db", "config"], "--as", &["env"]);
+        for (typed, meant) in [
+            ("tsh db config x --format=env", "tsh db config x --as=env"),
+            ("tsh db config --format env x", "tsh db config --as env x"),
+            ("tsh db config x --format=json", "tsh db config x --format=json"),
+            ("tsh db ls --format=env", "tsh db ls --format=env"),
+            ("tsh db config x -- --format=env", "tsh db config x -- --format=env"),
+        ] {
+            assert_eq!(said(typed), words(meant));
+        }
+    }
+
     use crate::output::Output;
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};

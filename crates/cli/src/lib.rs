@@ -8,12 +8,15 @@
 //!   tsh proxy ssh ──► route: the socket is connected and handed to ssh; nothing of the above is started
 //! ```
 //!
+//!   tsh db, tsh proxy db ──► database: what stock clients are told, and the local end of a tunnel
+//!
 //! A command is a function of a [`context::Context`] and its arguments; it returns how the program ends. Nothing
 //! here decides who may do what: the server does, and its sentence is shown.
 
 pub mod client;
 pub mod commands;
 pub mod context;
+pub mod database;
 pub mod error;
 pub mod exit;
 pub mod home;

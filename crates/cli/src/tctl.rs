@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::admin::{
-    audit, auth, backup, documents, locks, nodes, requests, rules, status, tokens, users,
+    audit, auth, backup, databases, documents, locks, nodes, requests, rules, status, tokens, users,
 };
 use crate::commands::{self, recordings};
 use crate::context::{Context, Way};
@@ -16,7 +16,7 @@ use crate::home::Home;
 use crate::output::Format;
 use crate::profile::Profile;
 
-/// Administer users, roles, nodes, requests, the audit log and the authorities
+/// Administer users, roles, nodes, databases, requests, the audit log and the authorities
 ///
 /// On the daemon's host it speaks over the administrators' socket; elsewhere as the user who is logged in
 /// with `tsh login`, who needs the rules for it.
@@ -66,6 +66,9 @@ enum Command {
     /// Secrets with which machines log in
     #[command(subcommand, visible_alias = "token")]
     Tokens(tokens::Command),
+    /// Database servers
+    #[command(subcommand, alias = "databases")]
+    Db(databases::Command),
     /// SSH hosts
     #[command(subcommand, visible_alias = "node")]
     Nodes(nodes::Command),
@@ -104,6 +107,7 @@ pub fn main(words: &[OsString]) -> Exit {
 
 /// As [`main`], in a given world.
 pub fn run(cx: &mut Context, words: &[OsString]) -> Exit {
+    let words = commands::reworded(words, &["auth", "sign"], "--for", &["db"]);
     let parsed = match Tctl::try_parse_from(words) {
         Ok(parsed) => parsed,
         Err(usage) => return commands::usage(cx, &usage),
@@ -132,6 +136,7 @@ fn dispatch(cx: &mut Context, command: Command) -> Result<Exit, Error> {
         Command::Lock(args) => locks::lock(cx, args),
         Command::Locks(command) => locks::run(cx, command),
         Command::Tokens(command) => tokens::run(cx, command),
+        Command::Db(command) => databases::run(cx, command),
         Command::Nodes(command) => nodes::run(cx, command),
         Command::Roles(command) => documents::roles(cx, command),
         Command::Audit(command) => audit::run(cx, command),

@@ -94,6 +94,19 @@ pub fn client_config(
     build(provider, verifier, identity)
 }
 
+/// The same for a connection that begins with a routing line inside TLS.
+///
+/// # Errors
+/// As [`client_config`].
+pub fn tunnel_config(trust: Trust, identity: Identity) -> Result<rustls::ClientConfig, Error> {
+    let mut config = client_config(trust, Some(identity))?;
+    config.alpn_protocols = vec![ROUTED.to_vec()];
+    Ok(config)
+}
+
+/// ALPN of a connection that begins with a routing line.
+const ROUTED: &[u8] = b"x-countersign";
+
 fn build(
     provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ServerCertVerifier>,
@@ -263,7 +276,11 @@ pub fn look(address: &str) -> Result<Pin, Error> {
     }
 }
 
-fn server_name(address: &str) -> Result<ServerName<'static>, Error> {
+/// The host of `host:port` as TLS asks for it.
+///
+/// # Errors
+/// It is no such address.
+pub fn server_name(address: &str) -> Result<ServerName<'static>, Error> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(host.to_owned())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    self, config, login, logout, mfa, play, proxy, reach, recordings, request, ssh, status, why,
+    self, config, db, login, logout, mfa, play, proxy, reach, recordings, request, ssh, status, why,
 };
 use crate::context::Context;
 use crate::error::Error;
@@ -59,6 +59,9 @@ enum Command {
     /// The second factors of your login
     #[command(subcommand)]
     Mfa(mfa::Command),
+    /// Databases, with psql, mysql and everything else
+    #[command(subcommand)]
+    Db(db::Command),
     /// Connect other programs to a target
     #[command(subcommand)]
     Proxy(proxy::Command),
@@ -88,6 +91,8 @@ pub fn main(words: &[OsString]) -> Exit {
 
 /// As [`main`], in a given world.
 pub fn run(cx: &mut Context, words: &[OsString]) -> Exit {
+    let shapes = ["env", "jdbc", "options", "service", "uri"];
+    let words = commands::reworded(words, &["db", "config"], "--as", &shapes);
     let parsed = match Tsh::try_parse_from(words) {
         Ok(parsed) => parsed,
         Err(usage) => return commands::usage(cx, &usage),
@@ -117,6 +122,7 @@ fn dispatch(cx: &mut Context, command: Command) -> Result<Exit, Error> {
         Command::Approve(args) => request::review::approve(cx, args),
         Command::Deny(args) => request::review::deny(cx, args),
         Command::Mfa(command) => mfa::run(cx, command),
+        Command::Db(command) => db::run(cx, command),
         Command::Proxy(command) => proxy::run(cx, command),
         Command::Recordings(command) => recordings::run(cx, command),
         Command::Play(args) => play::run(cx, args),

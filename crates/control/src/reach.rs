@@ -52,6 +52,7 @@ fn view(reach: &Reach) -> ReachView {
     ReachView {
         kind: reach.target.kind.to_string(),
         name: reach.target.name.to_string(),
+        protocol: reach.protocol.as_deref().map(str::to_owned),
         labels: reach.labels.clone(),
         logins: reach.open.iter().map(open).collect(),
         requestable: reach.requestable.iter().map(requestable).collect(),

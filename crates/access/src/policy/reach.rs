@@ -21,6 +21,8 @@ pub struct Reach {
     pub target: TargetId,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// What a database speaks: `postgres`, `mysql`.
+    pub protocol: Option<Box<str>>,
     /// Ways in that are open now.
     pub open: Vec<Open>,
     /// Ways in that a request would open.
@@ -107,7 +109,13 @@ impl Policy {
         if open.is_empty() && requestable.is_empty() {
             return None;
         }
-        Some(Reach { target: target.id.clone(), labels: target.labels.clone(), open, requestable })
+        Some(Reach {
+            target: target.id.clone(),
+            labels: target.labels.clone(),
+            protocol: target.protocol.clone(),
+            open,
+            requestable,
+        })
     }
 
     fn requestable(

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod auth;
 pub mod backup;
+pub mod databases;
 pub mod documents;
 pub mod locks;
 pub mod nodes;

@@ -1,4 +1,6 @@
-//! `tsh proxy ssh`: what the generated ssh_config names as `ProxyCommand`.
+//! `tsh proxy`: ways to a target for other programs. `ssh` is what the generated ssh_config names as `ProxyCommand`.
+
+pub mod db;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -7,12 +9,14 @@ use crate::route::{self, Handover};
 
 /// Connect other programs to a target.
 #[derive(clap::Subcommand, Debug)]
+#[expect(missing_docs, reason = "a verb's help is the comment on its arguments")]
 pub enum Command {
     /// The ProxyCommand of ssh: connects, and hands the socket to ssh
     ///
     ///     ssh -o ProxyCommand='tsh proxy ssh %h:%p' -o ProxyUseFdpass=yes root@db-box
     #[command(verbatim_doc_comment)]
     Ssh(SshArgs),
+    Db(db::DbArgs),
 }
 
 /// Arguments of `tsh proxy ssh`.
@@ -25,12 +29,15 @@ pub struct SshArgs {
     target: String,
 }
 
-/// Hands a connection to whoever started us.
+/// Hands a connection to whoever started us, or serves a local port.
 ///
 /// # Errors
-/// As [`route::run`].
+/// As [`route::run`] and [`db::run`].
 pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
-    let Command::Ssh(args) = command;
+    let args = match command {
+        Command::Ssh(args) => args,
+        Command::Db(args) => return db::run(cx, args),
+    };
     let handover = if args.stdio { Handover::Stdio } else { Handover::Descriptor };
     route::run(&cx.home, &args.target, handover, cx.now())?;
     Ok(Exit::Done)

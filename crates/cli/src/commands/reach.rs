@@ -98,6 +98,7 @@ mod tests {
         let target = |name: &str| ReachView {
             kind: "node".into(),
             name: name.into(),
+            protocol: None,
             labels: [("env".into(), "prod".into())].into(),
             logins: vec![],
             requestable: vec![],

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use api::authority::{AuthorityView, Rotation, SignIdentity};
+use api::database::DatabaseProtocol;
 use api::endpoints::authorities::{EXPORT, ROTATE, SIGN};
 use api::endpoints::events::PING;
 use api::login::{LoginAnswer, LoginKeys};
@@ -15,6 +16,8 @@ use super::MOST;
 use crate::client::certificates;
 use crate::commands::login::{Entered, keep};
 use crate::context::Context;
+use crate::database::choice::Chosen;
+use crate::database::settings::{Place, Settings};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::home::Home;
@@ -41,6 +44,7 @@ pub enum Command {
     ///
     ///     tctl auth sign --user=deployer --ttl=12h --out=./deployer
     ///     TSH_HOME=./deployer tsh ssh deploy@web-1 uptime
+    ///     tctl auth sign --format=db --user=etl --ttl=12h --out=./etl
     #[command(verbatim_doc_comment)]
     Sign {
         /// For which user
@@ -52,6 +56,9 @@ pub enum Command {
         /// The directory to write
         #[arg(long, short = 'o', value_name = "DIR")]
         out: PathBuf,
+        /// Also print what clients of databases have to be told; --format=db is the same
+        #[arg(long = "for", value_parser = ["db"], value_name = "db")]
+        purpose: Option<String>,
     },
     /// Take the next step of a rotation
     ///
@@ -74,7 +81,7 @@ pub enum Command {
 pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Export { kind } => export(cx, kind.as_deref()),
-        Command::Sign { user, ttl, out } => sign(cx, user, ttl, out),
+        Command::Sign { user, ttl, out, purpose } => sign(cx, user, ttl, out, purpose.is_some()),
         Command::Rotate { kind, step } => {
             let rotation = Rotation { kind, step };
             let page: Page<AuthorityView> = cx.api()?.tell(&ROTATE, &[], &rotation)?;
@@ -119,7 +126,13 @@ fn table(out: &mut Output, authorities: &[AuthorityView]) -> io::Result<()> {
     table.write(out)
 }
 
-fn sign(cx: &mut Context, user: String, ttl: Span, out: PathBuf) -> Result<Exit, Error> {
+fn sign(
+    cx: &mut Context,
+    user: String,
+    ttl: Span,
+    out: PathBuf,
+    databases: bool,
+) -> Result<Exit, Error> {
     let api = cx.api()?;
     let ping: Ping = api.read(&PING, &[], &[])?;
     let keys = Keys::generate(&format!("{user}@{}", ping.cluster))?;
@@ -144,7 +157,52 @@ fn sign(cx: &mut Context, user: String, ttl: Span, out: PathBuf) -> Result<Exit,
             "It works until {}. Use it with: TSH_HOME={}",
             when::relative(expires, now),
             home.path().display()
-        )
+        )?;
+        if databases {
+            told(out, &home, &profile.proxy, ping.mysql_addr.as_deref())
+                .map_err(io::Error::other)?;
+        }
+        Ok(())
     })?;
     Ok(Exit::Done)
+}
+
+/// What clients of databases have to be told; `DBUSER`, `TARGET` and `DATABASE` stand for what each job uses.
+fn told(out: &mut Output, home: &Home, proxy: &str, mysql: Option<&str>) -> Result<(), Error> {
+    let settings = |protocol, place| {
+        let (name, user) = ("TARGET".to_owned(), "DBUSER".to_owned());
+        let chosen = Chosen { name, protocol, user, database: Some("DATABASE".to_owned()) };
+        Settings::of(&chosen, place, home)
+    };
+    let postgres = settings(DatabaseProtocol::Postgres, Place::Gateway(proxy))?;
+    writeln!(
+        out,
+        "\nPostgreSQL (libpq, and drivers that take such a URI):\n\n  {}",
+        postgres.uri()
+    )?;
+    match mysql {
+        Some(address) => {
+            let mysql = settings(DatabaseProtocol::MySql, Place::Gateway(address))?;
+            writeln!(
+                out,
+                "\nMySQL and MariaDB, in an option file, with --defaults-group-suffix=_TARGET:\n"
+            )?;
+            for line in mysql.options().lines() {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        None => writeln!(
+            out,
+            "\nMySQL and MariaDB: this server has no port for plain clients (`mysql_listen`)."
+        )?,
+    }
+    let port = 10_000 + DatabaseProtocol::Postgres.port();
+    let jdbc = settings(DatabaseProtocol::Postgres, Place::Tunnel(port))?;
+    writeln!(
+        out,
+        "\nJDBC, and whatever takes no certificate:\n\n  TSH_HOME={} tsh proxy db TARGET --port {port} &\n  {}",
+        home.path().display(),
+        jdbc.jdbc()
+    )?;
+    Ok(())
 }

@@ -1,0 +1,209 @@
+//! The local end of a tunnel to a database: what a client says here goes on inside TLS with the login's certificate.
+//!
+//! ```text
+//!   client ──TCP on loopback, or a private socket──► tsh ══TLS, certificate══► daemon ──► the target that was named
+//! ```
+//!
+//! Each connection is one to the daemon, which says who may what; nothing is decided here. Certificate and key are read
+//! again when they have changed: a new login serves the next connection. A refusal comes from the daemon in the client's own
+//! protocol; only that the daemon is out of reach is said from here ([`super::words`]).
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use api::database::DatabaseProtocol;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional_with_sizes};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::words;
+use crate::client::{stored_authorities, stored_identity};
+use crate::error::Error;
+use crate::home::Home;
+use crate::profile::{Profile, TLS_CERTIFICATE};
+use crate::route::CONNECT_TIMEOUT;
+use crate::trust::{Trust, server_name, tunnel_config};
+
+/// Connections at once; those that come meanwhile wait in the kernel's queue.
+pub const MAX_CONNECTIONS: usize = 500;
+/// Bytes that are on their way in one direction of a connection: then the writer waits.
+const BUFFER: usize = 64 * 1024;
+/// How long the listener rests when a connection cannot be accepted, for want of descriptors for example.
+const REST: Duration = Duration::from_millis(100);
+
+/// Where clients come in.
+#[derive(Debug)]
+pub enum Entrance {
+    /// A port of loopback.
+    Port(TcpListener),
+    /// A socket in a directory that only its owner can enter.
+    Socket(UnixListener),
+}
+
+/// A way to one database.
+pub struct Tunnel {
+    home: Home,
+    protocol: DatabaseProtocol,
+    line: Box<str>,
+    /// The TLS of the login whose certificate was written then.
+    tls: Mutex<Option<(SystemTime, TlsConnector)>>,
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel").field("line", &self.line).finish_non_exhaustive()
+    }
+}
+
+impl Tunnel {
+    /// To the database `name`.
+    #[must_use]
+    pub fn new(home: &Home, protocol: DatabaseProtocol, name: &str) -> Self {
+        let line = format!("countersign/1 {} {name}\n", protocol.as_str()).into();
+        Self { home: home.clone(), protocol, line, tls: Mutex::new(None) }
+    }
+
+    /// Serves until `stop`. What goes wrong with single connections is handed to `told`, which must not block.
+    pub async fn serve(
+        self: Arc<Self>,
+        entrance: Entrance,
+        told: fn(&Error),
+        stop: impl Future<Output = ()>,
+    ) {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut open = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            while open.try_join_next().is_some() {}
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, entrance.next().await)
+            };
+            let (place, came) = tokio::select! {
+                came = next => came,
+                // What is open ends with the set.
+                () = &mut stop => return,
+            };
+            let Ok(client) = came else {
+                tokio::time::sleep(REST).await;
+                continue;
+            };
+            let tunnel = Arc::clone(&self);
+            open.spawn(async move {
+                let _place = place;
+                if let Err(error) = tunnel.carry(client).await {
+                    told(&error);
+                }
+            });
+        }
+    }
+
+    /// Carries one connection to its end.
+    async fn carry(&self, mut client: Box<dyn Stream>) -> Result<(), Error> {
+        let mut server = match self.connect().await {
+            Ok(server) => server,
+            Err(error) => {
+                // A client that is gone already has nobody to be told.
+                let _told = client.write_all(&words::refusal(self.protocol, &error)).await;
+                let _told = client.shutdown().await;
+                return Err(error);
+            }
+        };
+        // How a connection ends is between client and server: both have said it, or are gone.
+        let _ended = copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER).await;
+        Ok(())
+    }
+
+    /// A connection to the daemon that has named the target.
+    async fn connect(&self) -> Result<TlsStream<TcpStream>, Error> {
+        let profile = Profile::load(&self.home)?
+            .filter(|profile| profile.expires.is_some())
+            .ok_or_else(|| Error::not_logged_in("you are logged out"))?;
+        let address = profile.proxy;
+        let unreachable = |error: io::Error| {
+            Error::network(format!("cannot reach the server `{address}`"))
+                .because(error)
+                .hint("is the daemon running there? tsh status")
+        };
+        let tls = self.tls()?;
+        let name = server_name(&address)?;
+        let connecting = async {
+            let stream = TcpStream::connect(&address).await?;
+            stream.set_nodelay(true)?;
+            let mut stream = tls.connect(name, stream).await?;
+            stream.write_all(self.line.as_bytes()).await?;
+            stream.flush().await?;
+            Ok(stream)
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected.map_err(unreachable),
+            Err(_) => Err(unreachable(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// TLS with the certificate of the login there is now.
+    fn tls(&self) -> Result<TlsConnector, Error> {
+        let file = self.home.file(TLS_CERTIFICATE);
+        let written = std::fs::metadata(file).and_then(|found| found.modified()).ok();
+        let mut kept = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some((then, tls)), Some(written)) = (&*kept, written)
+            && *then == written
+        {
+            return Ok(tls.clone());
+        }
+        let trust = Trust::Authorities(stored_authorities(&self.home)?);
+        let config = tunnel_config(trust, stored_identity(&self.home)?)?;
+        let tls = TlsConnector::from(Arc::new(config));
+        *kept = written.map(|written| (written, tls.clone()));
+        Ok(tls)
+    }
+}
+
+impl Entrance {
+    /// A port of loopback; 0 is one that the kernel chooses.
+    ///
+    /// # Errors
+    /// It is taken, or may not be used.
+    pub async fn port(port: u16) -> Result<(Self, u16), Error> {
+        let cannot = |error: io::Error| {
+            Error::usage(format!("cannot listen on 127.0.0.1:{port}"))
+                .because(error)
+                .hint("take another port, or leave --port out")
+        };
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(cannot)?;
+        let port = listener.local_addr().map_err(cannot)?.port();
+        Ok((Self::Port(listener), port))
+    }
+
+    /// A socket at `path`.
+    ///
+    /// # Errors
+    /// It cannot be made there.
+    pub fn socket(path: &PathBuf) -> Result<Self, Error> {
+        let listener = UnixListener::bind(path).map_err(|error| {
+            Error::internal(format!("cannot make the socket `{}`", path.display())).because(error)
+        })?;
+        Ok(Self::Socket(listener))
+    }
+
+    async fn next(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Self::Port(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(stream))
+            }
+            Self::Socket(listener) => Ok(Box::new(listener.accept().await?.0)),
+        }
+    }
+}
+
+/// A client's connection.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
