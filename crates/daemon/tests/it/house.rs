@@ -15,6 +15,8 @@ pub(crate) struct House {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) listen: SocketAddr,
     pub(crate) diag: SocketAddr,
+    /// The port of plain MySQL clients.
+    pub(crate) mysql: SocketAddr,
     pub(crate) daemon: Option<Daemon>,
     /// The pin of a daemon that printed none to us.
     pub(crate) told_pin: Option<String>,
@@ -54,7 +56,7 @@ impl House {
     /// A folder and ports, nothing started.
     pub(crate) fn build() -> Self {
         let dir = tempfile::Builder::new().prefix("countersign-it-").tempdir().unwrap();
-        Self { dir, listen: free(), diag: free(), daemon: None, told_pin: None }
+        Self { dir, listen: free(), diag: free(), mysql: free(), daemon: None, told_pin: None }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -76,6 +78,8 @@ impl House {
             &self.listen.to_string(),
             "--diag-listen",
             &self.diag.to_string(),
+            "--mysql-listen",
+            &self.mysql.to_string(),
             "--log-level",
             "warn",
         ]);

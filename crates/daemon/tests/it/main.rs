@@ -1,4 +1,4 @@
-//! End-to-end stories: the real daemon, real `tsh` and `tctl`, a real sshd and a real ssh, on loopback.
+//! End-to-end stories: the real daemon, real `tsh` and `tctl`, a real sshd a real ssh, and real databases, on loopback.
 //!
 //! Rules are proven in `access`; these prove the wiring. One binary, a module per story.
 
@@ -16,6 +16,7 @@ mod backup;
 mod certificates;
 mod clock;
 mod crash;
+mod databases;
 mod disk;
 mod follow;
 mod hostile;

@@ -35,6 +35,11 @@ pub(crate) struct MariaDb {
 impl MariaDb {
     /// Starts one that trusts the database authority of `clients`.
     pub(crate) fn start(clients: &Authorities) -> Self {
+        Self::trusting(&clients.database_roots_pem())
+    }
+
+    /// Starts one that trusts the authorities `clients`, in PEM.
+    pub(crate) fn trusting(clients: &str) -> Self {
         let dir = directory(ACCOUNT);
         let data = dir.join("data");
         let copy = ["cp", "-a", "--reflink=auto"].map(str::to_owned);
@@ -44,7 +49,7 @@ impl MariaDb {
         let write = |name: &str, text: &str| file(&dir.join(name), text, ACCOUNT);
         write("server.crt", &certificate.chain);
         write("server.key", &certificate.key);
-        write("clients.crt", &clients.database_roots_pem());
+        write("clients.crt", clients);
         let port = free_port();
         let d = dir.to_str().unwrap();
         write(
@@ -59,7 +64,7 @@ impl MariaDb {
             run_as(ACCOUNT, &["mariadbd", &format!("--defaults-file={d}/my.cnf"), "--console"]);
         let server = Server::start(dir, port, "KILL", &command, "mariadbd: ready for connections");
         let mariadb = Self { server, ca: certificate.ca };
-        mariadb.sql("mysql", &accounts(&clients.database_roots_pem(), &mariadb.server.dir));
+        mariadb.sql("mysql", &accounts(clients, &mariadb.server.dir));
         mariadb
     }
 

@@ -17,6 +17,11 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Starts one that trusts the database authority of `clients`.
     pub(crate) fn start(clients: &Authorities) -> Self {
+        Self::trusting(&clients.database_roots_pem())
+    }
+
+    /// Starts one that trusts the authorities `clients`, in PEM.
+    pub(crate) fn trusting(clients: &str) -> Self {
         let bin = programs();
         let dir = directory(ACCOUNT);
         let data = dir.join("data");
@@ -39,7 +44,7 @@ impl Postgres {
         let write = |name: &str, text: &str| file(&dir.join("data").join(name), text, ACCOUNT);
         write("server.crt", &certificate.chain);
         write("server.key", &certificate.key);
-        write("clients.crt", &clients.database_roots_pem());
+        write("clients.crt", clients);
         write("pg_hba.conf", HBA);
         let port = free_port();
         write("postgresql.conf", &settings(port, dir.to_str().unwrap()));
