@@ -54,7 +54,7 @@ mod tests {
         let error = Error::network("cannot reach `gw`").hint("tsh status");
         assert_eq!(
             refusal(DatabaseProtocol::Postgres, &error),
-            b"E\0\0\0\x40SFATAL\0VFATAL\0C08001\0Mcannot reach `gw`\0Htsh status\0\0"
+            b"E\0\0\0\x39SFATAL\0VFATAL\0C08001\0Mcannot reach `gw`\0Htsh status\0\0"
         );
         assert_eq!(
             refusal(DatabaseProtocol::MySql, &error),

@@ -107,6 +107,16 @@ mod tests {
         });
         let now = "2019-11-07T19:38:00Z".parse().unwrap();
         let shown = crate::commands::tests::text(|out| tables(out, &[orders, wiki], now));
-        expect_test::expect![[r#""#]].assert_eq(&shown);
+        expect_test::expect![[r#"
+            Name   Protocol User Databases    Until                                              Labels
+            ------ -------- ---- ------------ -------------------------------------------------- --------
+            orders postgres app  shop,stock_* 2019-11-07 20:38 UTC (in 1h) by bc8ca931-fec9-4b15 env=prod
+
+            You could ask for:
+
+            Name Protocol User Ask with
+            ---- -------- ---- ---------------------------
+            wiki mysql    app  tsh request new --roles=dba
+        "#]].assert_eq(&shown);
     }
 }
