@@ -6,4 +6,5 @@
 pub mod access;
 pub mod api;
 pub mod ca;
+pub mod mysql;
 pub mod wire;

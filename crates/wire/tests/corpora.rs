@@ -13,6 +13,29 @@ pub mod replay;
 #[path = "../../../fuzz/src/wire.rs"]
 pub mod targets;
 
+#[path = "../../../fuzz/src/mysql.rs"]
+pub mod mysql;
+
+#[test]
+fn mysql_handshake() {
+    replay::replay("mysql_handshake", &[], mysql::mysql_handshake);
+}
+
+#[test]
+fn mysql_commands() {
+    replay::replay("mysql_commands", &[], mysql::mysql_commands);
+}
+
+#[test]
+fn mysql_replies() {
+    replay::replay("mysql_replies", &[], mysql::mysql_replies);
+}
+
+#[test]
+fn mysql_script() {
+    replay::replay("mysql_script", &[], mysql::mysql_script);
+}
+
 #[test]
 fn first_bytes() {
     replay::replay("first_bytes", &[], targets::first_bytes);

@@ -9,7 +9,9 @@ use core::ops::Range;
 /// What stands in a text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Token<'a> {
-    /// A word, a number, or a name in backticks (without them).
+    /// A name in backticks, without them.
+    Name(&'a str),
+    /// A word or a number.
     Word(&'a str),
     /// `;`
     End,
@@ -79,7 +81,7 @@ impl<'a> Tokens<'a> {
             '`' => {
                 self.skip_behind(1, "`");
                 let name = rest.get(1..).unwrap_or_default();
-                Token::Word(name.split('`').next().unwrap_or_default())
+                Token::Name(name.split('`').next().unwrap_or_default())
             }
             '\'' | '"' => {
                 self.string(first);
@@ -134,7 +136,7 @@ pub fn uses(text: &str) -> impl Iterator<Item = &str> {
             begins = token == Token::End;
             if is_use {
                 match tokens.next()? {
-                    (Token::Word(name), _) => return Some(name),
+                    (Token::Name(name) | Token::Word(name), _) => return Some(name),
                     (Token::End, _) => begins = true,
                     (Token::Other, _) => {}
                 }
@@ -171,7 +173,7 @@ pub fn killed(text: &str) -> Option<(u64, Range<usize>)> {
                 Err(_) => return None,
             },
             Token::End => {}
-            Token::Word(_) | Token::Other => return None,
+            Token::Name(_) | Token::Word(_) | Token::Other => return None,
         }
     }
     number
@@ -234,9 +236,16 @@ mod tests {
             let (number, place) = killed(text).unwrap();
             assert_eq!((number, &text[place]), (7, "7"), "{text}");
         }
-        for text in
-            ["kill", "kill query id 7", "kill user root", "kill 7+1", "select 7", "kill 7; kill 8"]
-        {
+        for text in [
+            "kill",
+            "kill `7`",
+            "`kill` 7",
+            "kill query id 7",
+            "kill user root",
+            "kill 7+1",
+            "select 7",
+            "kill 7; kill 8",
+        ] {
             assert_eq!(killed(text), None, "{text}");
         }
     }
