@@ -63,7 +63,10 @@ fn make(
     names: &[String],
     now: Timestamp,
 ) -> anyhow::Result<Arc<CertifiedKey>> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // A database may be named by the host name, `orders.gw.example.com`: the port is every name below its own too.
+    let named = |name: &&String| name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err();
+    let below: Vec<String> = names.iter().filter(named).map(|name| format!("*.{name}")).collect();
+    let names: Vec<&str> = names.iter().chain(&below).map(String::as_str).collect();
     let made = authorities.server_tls(&names, now).context("cannot make the port's certificate")?;
     let key = CertifiedKey::from_der(made.chain, made.key, &aws_lc_rs::default_provider());
     Ok(Arc::new(key.context("cannot use the port's certificate")?))

@@ -14,7 +14,7 @@ use crate::House;
 
 pub use slots::SlotLimits;
 pub(crate) use slots::{Slot, Slots};
-pub(crate) use wire::{Severer, Wire};
+pub(crate) use wire::{Severer, Wire, keep_alive};
 
 /// Connections the kernel queues for us.
 const BACKLOG: i32 = 4096;

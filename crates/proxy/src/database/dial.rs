@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::{Database, Fault};
 use crate::error::Error;
+use crate::listen::keep_alive;
 use crate::live::Session;
 
 /// How long dialling may take.
@@ -65,6 +66,7 @@ pub(super) async fn dial(errand: &Errand<'_>, database: &Database) -> Result<Tcp
         .map_err(|source| Error::Unreachable { target: errand.target.as_str().into(), source })?;
     // Refused only by sockets that are already gone.
     let _ = socket.set_nodelay(true);
+    keep_alive(&socket);
     Ok(socket)
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -37,6 +38,23 @@ impl Severer {
     }
 }
 
+/// How long a peer may be silent before the kernel asks after it, and between two such questions.
+const ALIVE_AFTER: Duration = Duration::from_secs(60);
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// Questions without an answer after which the peer is gone.
+const ALIVE_TRIES: u32 = 4;
+
+/// Has the kernel ask after the peer of `socket` when it is silent: one that vanished without a word is found out
+/// after two minutes, and its session ends.
+pub(crate) fn keep_alive(socket: impl std::os::fd::AsFd) {
+    use rustix::net::sockopt;
+    // Refused only by sockets that are already gone.
+    let _ = sockopt::set_socket_keepalive(&socket, true);
+    let _ = sockopt::set_tcp_keepidle(&socket, ALIVE_AFTER);
+    let _ = sockopt::set_tcp_keepintvl(&socket, ALIVE_EVERY);
+    let _ = sockopt::set_tcp_keepcnt(&socket, ALIVE_TRIES);
+}
+
 impl Wire {
     /// Takes a fresh connection.
     pub(crate) fn new(socket: TcpStream) -> Self {
@@ -51,6 +69,11 @@ impl Wire {
     pub(crate) fn with_ahead(mut self, ahead: Bytes) -> Self {
         self.ahead = ahead;
         self
+    }
+
+    /// Has the kernel ask after a silent peer from time to time (`SO_KEEPALIVE`), for protocols that do not.
+    pub(crate) fn keep_alive(&self) {
+        keep_alive(&*self.socket);
     }
 
     /// The way to cut this connection from outside.

@@ -62,6 +62,7 @@ pub(super) async fn greet(
     // From here on he is no stranger.
     secured.slot = None;
     let Secured { stream, ahead, peer, severer, .. } = secured;
+    stream.get_ref().0.keep_alive();
     let ask = target.parse().map(|name| Ask::db(name, startup.user(), Some(startup.database())));
     let guest = Guest { stream, severer, startup, minor, ahead, unsaid, welcomed: false, reason };
     match ask {
