@@ -16,4 +16,5 @@ mod cut;
 mod made;
 mod raw;
 mod stand;
+mod strangers;
 mod talk;
