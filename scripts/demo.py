@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plays Countersign's story against a real sshd, in a throw-away directory, each command with its real output.
+"""Plays Countersign's story against a real sshd, PostgreSQL and MariaDB, in a throw-away directory, each command with its real output.
 
     scripts/demo.py --bin target/release          stays until Ctrl-C, so that you can go on by hand
     scripts/demo.py --bin target/release --once   ends after the story, status 0 if every step did what it should
@@ -75,6 +75,20 @@ def line_of(process, pattern, secs=20):
     raise Failed(f"no line matching `{pattern}` came")
 
 
+def replayed(s, target):
+    """The statements of alice's session on `target`: its recording is there as soon as its end is written down."""
+    end = time.monotonic() + 10
+    while True:
+        r = s.stand.tsh("alice", "recordings", "ls", "--target", target, "--format", "json")
+        sessions = json.loads(r.stdout)
+        if sessions or time.monotonic() > end:
+            break
+        time.sleep(0.1)
+    if not sessions:
+        raise Failed(f"there is no recording of {target}")
+    s.shell("alice", f"tsh play --text {sessions[0]['session']}", has="6 \\* 7")
+
+
 def play(stand):
     s = Story(stand)
     for user in ("alice", "bob", "dave"):
@@ -82,6 +96,8 @@ def play(stand):
     say("alice may reach nothing, and may ask for the role dba. bob may approve.")
     s.typed("alice", "ssh db-box", [(r"Reason[^\n]*: ?$", lambda seen: "")], want=None, has=r"^Access denied$")
     say("(Where it asks for a reason, she could have answered. She left it empty, as scripts do.)")
+    say("The same for a database: no, and what to do about it. Scripts see it by the exit code.")
+    s.shell("alice", "tsh db connect orders", want=3, has=r"^hint: tsh request new --roles=dba")
     say("She asks, as for a pull request; the command waits.")
     asking = s.start("alice", 'tsh request new --roles=dba --reason="ticket #1234"')
     line_of(asking, r"Seeking request approval\.\.\.")
@@ -99,6 +115,12 @@ def play(stand):
     s.shell("alice", "ssh db-box 'echo hello from $(hostname) as $(whoami)'", has="hello from")
     s.shell("alice", "scp -q db-box:/etc/hostname hostname.txt && cat hostname.txt; rm -f hostname.txt", shown="scp db-box:/etc/hostname .")
     s.shell("alice", "tsh ls", has="db-box")
+    say("PostgreSQL and MariaDB with their own clients, no password in anybody's hands; every statement is recorded.")
+    s.shell("alice", "tsh db ls", has=r"orders +postgres +app")
+    s.shell("alice", "tsh db connect orders --db-name orders -- -c 'select current_user, 6 * 7 as answer'", has=r"app +\| +42")
+    s.shell("alice", "tsh db connect wiki --db-name wiki -- -e 'select current_user(), 6 * 7 as answer'", has=r"app@%\s+42")
+    replayed(s, "orders")
+    replayed(s, "wiki")
     say("A terminal session, then its replay.")
     s.typed("alice", "ssh -t db-box 'echo on a terminal; tput cols'", has="on a terminal")
     s.shell("admin", f"tctl audit ls --request {request}", has="session.started")
@@ -117,6 +139,7 @@ def play(stand):
     if took > 2:
         raise Failed("the session outlived its grant")
     s.shell("alice", "ssh -o BatchMode=yes db-box true", want=77, has=r"^Access denied$")
+    s.shell("alice", "tsh db connect orders --db-name orders", want=3, has=r"denied")
     say("Everything done with it is provable: the whole log, and a bundle of this request that verifies offline.")
     s.shell("admin", "tctl audit verify", has=r"(?i)ok|verified|intact")
     s.shell("admin", f"tctl audit export --request {request} -o bundle.json && tctl audit verify bundle.json; rm -f bundle.json", has=r"(?i)ok|verified|intact",
@@ -131,7 +154,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     stand = Stand(a.bin)
     try:
-        say("starting the daemon, two real sshd and five users in " + stand.dir)
+        say("starting the daemon, two real sshd, PostgreSQL, MariaDB and five users in " + stand.dir)
         stand.up()
         os.chdir(stand.home("alice"))
         play(stand)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A throw-away Countersign with a real sshd and five users, for demos, benches and outside clients.
+"""A throw-away Countersign with real sshd, PostgreSQL and MariaDB and five users, for demos, benches and outside clients.
 
     scripts/stand.py --bin target/release            in the foreground, until Ctrl-C
     scripts/stand.py --bin target/release --dir D    keep everything in D
@@ -8,8 +8,8 @@ Writes stand.json and prints its path. Its shape is versioned and documented in 
 Everything listens on loopback, on ports the kernel chose, and is stopped and removed at the end
 (a folder named by --dir is kept). Python's standard library only.
 """
-import argparse, base64, hashlib, hmac, json, os, pty, re, select, shutil, signal, socket, struct, subprocess, sys, tempfile, time
-import getpass
+import argparse, base64, glob, hashlib, hmac, json, os, pty, re, select, shutil, signal, socket, struct, subprocess, sys, tempfile, time
+import getpass, pwd
 import urllib.request
 
 HOST = "127.0.0.1"
@@ -30,7 +30,7 @@ kind: role
 version: v7
 metadata:
   name: dba
-  description: root on the database hosts
+  description: root on the database hosts, app in the databases
 spec:
   options:
     max_session_ttl: 8h
@@ -40,6 +40,10 @@ spec:
     logins: [{login}]
     node_labels:
       service: [database]
+    db_labels:
+      service: [database]
+    db_users: [app]
+    db_names: ['*']
 ---
 kind: role
 version: v7
@@ -75,6 +79,10 @@ spec:
     logins: [{login}, bench]       # `bench`: the account of the comparison harness
     node_labels:
       '*': ['*']
+    db_labels:
+      '*': ['*']
+    db_users: [app]
+    db_names: ['*']
 ---
 kind: role
 version: v7
@@ -116,6 +124,7 @@ class Stand:
         self.login = getpass.getuser()
         self.running = []
         self.secrets = {}
+        self.databases = []             # folders of database servers, which others than us own
         self.nodes = list(nodes)        # (name, addr, labels, extra flags) besides db-box and web-1
 
     # ------------------------------------------------------------ processes
@@ -148,6 +157,8 @@ class Stand:
                 p.kill()
                 p.wait()
         self.running = []
+        for folder in self.databases:
+            shutil.rmtree(folder, ignore_errors=True)
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -178,10 +189,13 @@ class Stand:
 
     # ---------------------------------------------------------------- parts
     def start_daemon(self):
-        self.port, self.diag = free_port(), free_port()
+        self.port, self.diag, self.mysql = free_port(), free_port(), free_port()
         self.addr = f"{HOST}:{self.port}"
-        p = self.spawn("countersign", [os.path.join(self.bin, "countersign"), "start", "--data-dir", self.data,
-                                       "--listen", self.addr, "--diag-listen", f"{HOST}:{self.diag}"])
+        self.run_daemon()
+
+    def run_daemon(self):
+        p = self.spawn("countersign", [os.path.join(self.bin, "countersign"), "start", "--data-dir", self.data, "--listen", self.addr,
+                                       "--diag-listen", f"{HOST}:{self.diag}", "--mysql-listen", f"{HOST}:{self.mysql}"])
         self.daemon = p
 
         def ready():
@@ -196,16 +210,7 @@ class Stand:
         p.terminate()
         p.wait(20)
         self.running.remove((name, p))
-        p = self.spawn("countersign", [os.path.join(self.bin, "countersign"), "start", "--data-dir", self.data,
-                                       "--listen", self.addr, "--diag-listen", f"{HOST}:{self.diag}"])
-        self.daemon = p
-
-        def ready():
-            try:
-                return urllib.request.urlopen(f"http://{HOST}:{self.diag}/readyz", timeout=1).status == 200
-            except OSError:
-                return False
-        self.wait("countersign", ready, p, "countersign")
+        self.run_daemon()
 
     def start_sshd(self, name, labels, extra=""):
         """A real OpenSSH server that trusts our user CA and shows a host certificate of our host CA."""
@@ -253,6 +258,137 @@ Subsystem sftp internal-sftp
                 return False
         self.wait("sshd", ready, p, "sshd-" + name)
         return port, r.stdout
+
+    # ------------------------------------------------------------ databases
+    def folder(self, account):
+        """A throw-away folder that `account` owns, and what runs a command as it: no database server runs as root."""
+        folder = tempfile.mkdtemp(prefix="countersign-db-")
+        self.databases.append(folder)
+        os.chmod(folder, 0o755)
+        if os.getuid():
+            return folder, []
+        entry = pwd.getpwnam(account)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+        return folder, ["setpriv", f"--reuid={account}", f"--regid={entry.pw_gid}", "--clear-groups"]
+
+    def certify(self, folder):
+        """An authority, and a certificate of it for 127.0.0.1; readable by the folder's owner."""
+        at = lambda name: os.path.join(folder, name)  # noqa: E731
+        ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        quiet = dict(check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(["openssl", "req", "-x509", *ec, "-keyout", at("ca.key"), "-out", at("ca.pem"), "-days", "7",
+                        "-subj", "/CN=database servers"], **quiet)
+        subprocess.run(["openssl", "req", *ec, "-keyout", at("server.key"), "-out", at("server.csr"), "-subj", "/CN=127.0.0.1"], **quiet)
+        with open(at("server.ext"), "w") as f:
+            f.write("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n")
+        subprocess.run(["openssl", "x509", "-req", "-in", at("server.csr"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-CAcreateserial",
+                        "-days", "7", "-extfile", at("server.ext"), "-out", at("server.crt")], **quiet)
+        with open(at("clients.pem"), "w") as f:
+            f.write(self.tctl("auth", "export", "--type", "database").stdout)
+        owner = os.stat(folder)
+        for name in (entry.name for entry in os.scandir(folder) if entry.is_file()):
+            os.chmod(at(name), 0o600 if name.endswith(".key") else 0o644)
+            os.chown(at(name), owner.st_uid, owner.st_gid)
+        return at("ca.pem")
+
+    def accepts(self, port):
+        def ready():
+            try:
+                socket.create_connection((HOST, port), 1).close()
+                return True
+            except OSError:
+                return False
+        return ready
+
+    def add_database(self, name, protocol, port, ca):
+        self.tctl("db", "add", name, "--protocol", protocol, "--uri", f"{HOST}:{port}", "--labels", "env=prod,service=database", "--ca", ca)
+
+    def start_postgres(self):
+        """PostgreSQL: `app` logs in by a certificate of ours, `direct` by password, with and without TLS."""
+        folder, prefix = self.folder("postgres")
+        bins = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+        bin = bins[-1] if bins else os.path.dirname(shutil.which("postgres") or "")
+        data = os.path.join(folder, "data")
+        subprocess.run(prefix + [os.path.join(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"],
+                       check=True, stdout=subprocess.DEVNULL, cwd="/")
+        ca, port = self.certify(folder), free_port()
+        with open(os.path.join(data, "pg_hba.conf"), "w") as f:
+            f.write("local all postgres trust\nhost all direct 127.0.0.1/32 scram-sha-256\nhostssl all all 127.0.0.1/32 cert\n")
+        with open(os.path.join(data, "postgresql.conf"), "a") as f:
+            f.write(f"""\
+listen_addresses = '{HOST}'
+port = {port}
+unix_socket_directories = '{folder}'
+max_connections = 600
+fsync = off
+ssl = on
+ssl_cert_file = '{folder}/server.crt'
+ssl_key_file = '{folder}/server.key'
+ssl_ca_file = '{folder}/clients.pem'
+""")
+        p = self.spawn("postgres", prefix + [os.path.join(bin, "postgres"), "-D", data], cwd="/")
+        self.wait("PostgreSQL", self.accepts(port), p, "postgres")
+        sql = f"CREATE ROLE app LOGIN; CREATE ROLE direct LOGIN IN ROLE app PASSWORD '{PASSWORD}'; CREATE DATABASE orders OWNER app;"
+        for line in sql.split("; "):
+            self.run("psql", "-h", folder, "-p", str(port), "-U", "postgres", "-XqAtc", line.rstrip(";"))
+        self.add_database("orders", "postgres", port, ca)
+        direct = {"host": HOST, "port": port, "user": "direct", "password": PASSWORD, "dbname": "orders"}
+        return {"direct": dict(direct, sslmode="disable"), "direct_tls": dict(direct, sslmode="verify-full", sslrootcert=ca)}
+
+    def start_mariadb(self):
+        """MariaDB: the same accounts."""
+        folder, prefix = self.folder("mysql")
+        data, conf, port = os.path.join(folder, "data"), os.path.join(folder, "my.cnf"), free_port()
+        ca = self.certify(folder)
+        with open(conf, "w") as f:
+            f.write(f"""\
+[mysqld]
+datadir={data}
+socket={folder}/socket
+pid-file={folder}/pid
+port={port}
+bind-address={HOST}
+skip-name-resolve
+skip-log-bin
+max_connections=600
+innodb_log_file_size=16M
+innodb_flush_log_at_trx_commit=0
+ssl-cert={folder}/server.crt
+ssl-key={folder}/server.key
+ssl-ca={folder}/clients.pem
+""")
+        os.chmod(conf, 0o644)
+        user = [] if os.getuid() else ["--user=mysql"]
+        subprocess.run(["mariadb-install-db", f"--defaults-file={conf}", f"--datadir={data}", "--auth-root-authentication-method=normal",
+                        "--skip-test-db", *user], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        mariadbd = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
+        p = self.spawn("mariadb", prefix + [mariadbd, f"--defaults-file={conf}", "--console"], cwd="/")
+        self.wait("MariaDB", self.accepts(port), p, "mariadb")
+        sql = (f"CREATE DATABASE wiki; CREATE USER app@'%' REQUIRE SUBJECT '/CN=app'; GRANT ALL ON wiki.* TO app@'%'; "
+               f"CREATE USER direct@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON wiki.* TO direct@'%'")
+        self.run("mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/socket", "-e", sql)
+        self.add_database("wiki", "mysql", port, ca)
+        direct = {"host": HOST, "port": port, "user": "direct", "password": PASSWORD, "database": "wiki"}
+        return {"direct": dict(direct, ssl=False), "direct_tls": dict(direct, ssl=True, ssl_ca=ca)}
+
+    def reach(self, name, direct, protocol):
+        """How dave reaches a database: by certificate, and through a local port that stays open."""
+        flags = ["--db-user", "app", "--db-name", name]
+        self.tsh("dave", "db", "login", name, *flags)
+        told = json.loads(self.tsh("dave", "db", "config", name, "--format", "json").stdout)
+        port, files = free_port(), told["tls"]
+        p = self.spawn(f"tunnel-{name}", [os.path.join(self.bin, "tsh"), "proxy", "db", name, "--port", str(port), *flags], env=self.env("dave"))
+        self.wait("tsh proxy db", self.accepts(port), p, f"tunnel-{name}")
+        through = {"host": told["host"], "port": told["port"], "user": told["user"]}
+        if protocol == "postgres":
+            through.update(dbname=told["database"], sslmode="verify-full", sslcert=files["certificate"], sslkey=files["key"],
+                           sslrootcert=files["authorities"])
+            tunnel = {"host": HOST, "port": port, "user": "app", "dbname": name, "sslmode": "disable"}
+        else:
+            through.update(database=told["database"], ssl=True, ssl_ca=files["authorities"], ssl_cert=files["certificate"],
+                           ssl_key=files["key"])
+            tunnel = {"host": HOST, "port": port, "user": "app", "database": name, "ssl": False}
+        return {"user": "dave", "target": name, "through": through, "tunnel": dict(tunnel, pid=p.pid), **direct}
 
     def add_user(self, name, roles):
         """An invite, accepted in a terminal as a person would: password, TOTP secret, code."""
@@ -321,10 +457,12 @@ Subsystem sftp internal-sftp
         self.web_port, _ = self.start_sshd("web-1", "env=prod,service=web")
         for name, addr, labels, more in self.nodes:
             self.tctl("nodes", "add", name, "--addr", addr, "--labels", labels, *more)
+        direct = self.start_postgres(), self.start_mariadb()
         self.invited = {name: self.add_user(name, roles) for name, roles in USERS.items()}
         for name in USERS:
             with open(self.path("home", name, "config.block"), "w") as f:
                 f.write(self.tsh(name, "config").stdout)
+        self.pg, self.my = self.reach("orders", direct[0], "postgres"), self.reach("wiki", direct[1], "mysql")
 
     def describe(self):
         """stand.json, version 1: see docs/stand.md."""
@@ -340,6 +478,8 @@ Subsystem sftp internal-sftp
                 "login": self.login,
                 "targets": {"db-box": {"direct": f"{HOST}:{self.db_port}"}, "web-1": {"direct": f"{HOST}:{self.web_port}"}},
             },
+            "postgres": self.pg,
+            "mysql": self.my,
         }
 
     def write(self):

@@ -134,8 +134,8 @@ impl Settings {
         format!("[{}]\n{}", self.name, lines.collect::<String>())
     }
 
-    /// Groups of an option file for clients of MySQL and MariaDB, for `--defaults-group-suffix=_NAME`. What only one of the
-    /// two vendors knows is `loose-`: the other passes it over.
+    /// Groups of an option file for clients of MySQL and MariaDB, for `--defaults-group-suffix=_NAME`. MariaDB has to
+    /// be told to check the server's certificate, in a group that only it reads; MySQL does with an authority to check by.
     #[must_use]
     pub fn options(&self) -> String {
         let mut text = format!(
@@ -148,10 +148,11 @@ impl Settings {
         if let Some(files) = &self.tls {
             let _written = write!(
                 text,
-                "ssl-ca={}\nssl-cert={}\nssl-key={}\nloose-ssl-mode=VERIFY_IDENTITY\nloose-ssl-verify-server-cert\n",
+                "ssl-ca={}\nssl-cert={}\nssl-key={}\n[client-mariadb_{}]\nssl-verify-server-cert\n",
                 option(&files.authorities),
                 option(&files.certificate),
-                option(&files.key)
+                option(&files.key),
+                self.name
             );
         }
         if let Some(database) = &self.database {
@@ -301,8 +302,8 @@ mod tests {
             ssl-ca="/h/.tsh/ca.pem"
             ssl-cert="/h/.tsh/identity.crt"
             ssl-key="/h/.tsh/identity.key"
-            loose-ssl-mode=VERIFY_IDENTITY
-            loose-ssl-verify-server-cert
+            [client-mariadb_orders]
+            ssl-verify-server-cert
             [mysql_orders]
             database="shop"
         "#]]

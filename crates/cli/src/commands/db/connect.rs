@@ -151,14 +151,18 @@ fn mysql(cx: &mut Context, chosen: &Chosen, arguments: Vec<String>) -> Result<Ex
     });
     cx.out.flush()?;
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for program in ["mariadb", "mysql"] {
+    // TLS is between here and the server. `mysql` may be either vendor's, and each passes over the other's word.
+    let clients: [(&str, &[&str]); 2] = [
+        ("mariadb", &["--skip-ssl"]),
+        ("mysql", &["--loose-skip-ssl", "--loose-ssl-mode=DISABLED"]),
+    ];
+    for (program, clear) in clients {
         let mut command = Command::new(program);
         command
             .arg("--protocol=socket")
             .arg(format!("--socket={}", socket.display()))
             .arg(format!("--user={}", chosen.user))
-            // TLS is between here and the server. Each vendor has its own word, and passes over the other's.
-            .args(["--loose-skip-ssl", "--loose-ssl-mode=DISABLED"]);
+            .args(clear);
         if let Some(database) = &chosen.database {
             command.arg(format!("--database={database}"));
         }

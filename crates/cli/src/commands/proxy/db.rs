@@ -100,7 +100,7 @@ fn page(out: &mut Output, opened: &Opened) -> std::io::Result<()> {
     let client = match settings.protocol {
         api::database::DatabaseProtocol::Postgres => format!("psql {uri}"),
         api::database::DatabaseProtocol::MySql => format!(
-            "mysql --host=127.0.0.1 --port={} --user={} --loose-skip-ssl{}",
+            "mariadb --host=127.0.0.1 --port={} --user={} --skip-ssl{}",
             settings.port,
             crate::database::settings::shell(&settings.user),
             settings
