@@ -209,8 +209,8 @@ async fn statements_are_counted_and_what_no_role_allows_is_refused_and_audited()
     let (_, head) = raw.packet().await;
     let id = head[1..5].to_vec();
     let execute = [&b"\x17"[..], &id, &[0, 1, 0, 0, 0]].concat();
-    // From now on nobody may change tables: neither in a text nor by what was prepared before.
-    stand.put_role("dba", json!({"db_deny_statements": ["ddl"]}), json!(["*"])).await;
+    // From now on nobody may change tables, or stop the server: neither in a text nor by what was prepared before.
+    stand.put_role("dba", json!({"db_deny_statements": ["ddl", "admin"]}), json!(["*"])).await;
     let mut refused = Vec::new();
     while refused.is_empty() {
         let (_, answer) = raw.command(&execute).await;
