@@ -45,6 +45,8 @@ use watch::Watch;
 
 /// How long a client may take to be told why it ends.
 const PARTING_WAIT: Duration = Duration::from_millis(400);
+/// Bytes of a client's that are thrown away at once after it was told why it ends.
+const UNHEARD: usize = 16 * 1024;
 /// Turns of one session before other tasks of the thread get theirs.
 const MAX_TURNS: usize = 32;
 
@@ -284,7 +286,11 @@ where
             }
         }
         self.client.flush().await?;
-        self.client.shutdown().await
+        self.client.shutdown().await?;
+        // A connection that is closed with bytes unread is reset, and the word could be lost on its way.
+        let mut unheard = vec![0; UNHEARD];
+        while !self.left && self.client.read(&mut unheard).await? > 0 {}
+        Ok(())
     }
 }
 

@@ -92,6 +92,25 @@ async fn a_statement_that_says_nothing_is_stopped_too() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_in_the_middle_of_copying_hears_it_too() {
+    let stand = Stand::open().await;
+    let alice = stand.client("alice", &["dba"]).await;
+    let (mut raw, _) = Raw::open(&alice).await;
+    raw.query("create temp table t (s text)").await;
+    raw.send(&query("copy t from stdin")).await;
+    raw.until(b'G').await;
+    withdraw(&stand).await;
+    let mut row = Vec::new();
+    write::frame(&mut row, b'd', |out| out.extend_from_slice(&[b'x'; 1000]));
+    // It sends on while its end is already on the way.
+    for _ in 0..100 {
+        raw.send(&row).await;
+    }
+    let said = raw.until(b'E').await;
+    assert!(shown(&said.last().expect("a word").1).starts_with("57P01"));
+}
+
 /// Kilobytes of memory that this process holds, the data plane within it.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
