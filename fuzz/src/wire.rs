@@ -199,3 +199,20 @@ fn walk(bytes: &[u8], step: usize, hold: fn(u8) -> usize, look: fn(Frame<'_>)) -
     assert_eq!(passed + kept.len(), bytes.len());
     (found, None)
 }
+
+/// A text of SQL: classified without a panic, in the same way each time, and what stands behind a `;` adds to it.
+pub fn sql(bytes: &[u8]) {
+    use wire::sql::{Class, Dialect, classify};
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for dialect in [Dialect::MySql, Dialect::Postgres] {
+        let found = classify(dialect, text);
+        assert_eq!(found, classify(dialect, text));
+        assert!(!found.classes.is_empty() || found.statements == 0);
+        if found.classes.contains(Class::Unknown) {
+            continue;
+        }
+        // A line feed ends what a comment hides, and the text is understood, so no string is open.
+        let more = classify(dialect, &format!("{text}\n;DROP TABLE t"));
+        assert!(more.classes.contains(Class::Ddl), "{dialect:?} {text:?}");
+    }
+}

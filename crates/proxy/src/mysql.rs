@@ -32,7 +32,7 @@ use access::ask::Ask;
 use access::identity::Identity;
 use bytes::BytesMut;
 use tokio_rustls::server::TlsStream;
-use wire::mysql::{Capabilities, SCRAMBLE, Vendor, ssl_request};
+use wire::mysql::{Capabilities, OkPacket, SCRAMBLE, Status, Vendor, ssl_request};
 
 use crate::House;
 use crate::corridor::{self, Door, Ended};
@@ -243,7 +243,13 @@ impl Door for MyDoor {
             return Ended::Failed(Error::Left);
         }
         let statements = match Statements::begin(&session, Protocol::MySql).await {
-            Ok(statements) => statements,
+            Ok(mut statements) => {
+                let answer = OkPacket::read(&ok, capabilities).unwrap_or_default();
+                if answer.status.contains(Status::NO_BACKSLASH_ESCAPES) {
+                    statements.backslashes_are_plain();
+                }
+                statements
+            }
             Err(broken) => {
                 let cut = unrecorded(&broken);
                 packets.part(say::cut(&cut)).await;

@@ -75,3 +75,8 @@ fn postgres_front() {
 fn postgres_back() {
     replay::replay("postgres_back", &[], targets::postgres_back);
 }
+
+#[test]
+fn sql() {
+    replay::replay("sql", &[], targets::sql);
+}

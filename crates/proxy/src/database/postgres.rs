@@ -37,7 +37,8 @@ pub(crate) struct PgLeg {
 /// Connects `session` to `database` and logs in.
 ///
 /// `startup` goes to the server as it is: the door has put the user and the database in that the session was
-/// admitted for.
+/// admitted for. A session that no role lets write is told so to the server too: what its functions do only the
+/// server knows.
 ///
 /// # Errors
 /// [`Error::Unreachable`], or [`Error::Database`] with what went wrong.
@@ -47,7 +48,14 @@ pub(crate) async fn connect(
     startup: &Startup,
 ) -> Result<PgLeg, Error> {
     provision::enter(session, database).await?;
-    open(&Errand::of(session), database, startup).await
+    let errand = Errand::of(session);
+    if !session.rights().terms.is_read_only() {
+        return open(&errand, database, startup).await;
+    }
+    // A parameter of its own: it counts more than one in `options`, and RESET comes back to it.
+    let mut startup = startup.clone();
+    startup.set("default_transaction_read_only", "on");
+    open(&errand, database, &startup).await
 }
 
 /// As [`connect`], on any errand.

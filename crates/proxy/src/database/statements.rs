@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use access::ask::Action;
 use access::role::options::RecordValues;
+use access::statement::{StatementClass, StatementClasses};
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, Sleep};
 use wire::cast::statement;
@@ -57,6 +58,7 @@ pub(crate) struct Statements {
     session: Arc<Session>,
     channel: ChannelId,
     dialect: Dialect,
+    plain_backslashes: bool,
     tally: Tally,
     /// The number of the first statement in `running`.
     first: u64,
@@ -123,6 +125,7 @@ impl Statements {
             session: Arc::clone(session),
             channel,
             dialect,
+            plain_backslashes: false,
             tally: Tally::default(),
             first: 1,
             running: VecDeque::new(),
@@ -136,6 +139,12 @@ impl Statements {
             refusals: VecDeque::new(),
             waiting: None,
         })
+    }
+
+    /// On this server a backslash in a string escapes nothing, other than by default: texts with one are not
+    /// understood.
+    pub(crate) fn backslashes_are_plain(&mut self) {
+        self.plain_backslashes = true;
     }
 
     /// Whether a text may be run or prepared. When it may not, that is written down and audited.
@@ -157,7 +166,11 @@ impl Statements {
         if rights.terms.allow_every_statement() {
             return Ok(());
         }
-        let classes = prepared.classes(self.dialect);
+        let classes = if self.plain_backslashes && prepared.text().contains(&b'\\') {
+            StatementClasses::of(StatementClass::Unknown)
+        } else {
+            prepared.classes(self.dialect)
+        };
         if rights.terms.allow_statement(classes) {
             return Ok(());
         }

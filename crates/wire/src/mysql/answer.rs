@@ -35,6 +35,8 @@ impl Status {
     pub const MORE_RESULTS: Self = Self(0x0008);
     /// Rows are to be fetched.
     pub const CURSOR_EXISTS: Self = Self(0x0040);
+    /// A backslash in a string is nothing special (NO_BACKSLASH_ESCAPES).
+    pub const NO_BACKSLASH_ESCAPES: Self = Self(0x0200);
     /// Changes of the session's state follow.
     pub const STATE_CHANGED: Self = Self(0x4000);
 

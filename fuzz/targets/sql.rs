@@ -1,0 +1,4 @@
+//! See [`fuzz::wire::sql`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::wire::sql(bytes));
