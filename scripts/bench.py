@@ -2,7 +2,7 @@
 """Measures Countersign on this machine: against direct and the usual proxies, and what only it does.
 
     make bench                                     everything, ~15 minutes
-    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, idle, latency, cycles, stall
+    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, idle, bulk, latency, cycles, stall
 
 `compare` runs the comparison harness (bench.py and stack.py in the folder given by --harness) with Countersign as one
 more subject, its real sshd behind it, recording on. The others need no harness. Prints Markdown.
@@ -197,7 +197,8 @@ def cycles(stand, a):
 
 # ---------------------------------------------------------------------- idle
 def idle(stand, a):
-    """What sessions cost that do nothing, in a fresh daemon."""
+    """What is left after logins; what sessions cost that do nothing, in a fresh daemon."""
+    used = rss(stand.daemon.pid)
     stand.restart_daemon()
     argv = ["ssh", "-T", "-F", os.path.join(stand.home("dave"), "config.block"), f"{stand.login}@db-box"]
     fresh = rss(stand.daemon.pid)
@@ -217,8 +218,41 @@ def idle(stand, a):
             p.kill()
         for p in ps:
             p.communicate()
-    print(f"\n#### {a.idle} idle sessions, recording on\n\n| idle daemon, MiB RSS | after one session | with all | KiB a session |\n|---:|---:|---:|---:|\n"
-          f"| {fresh:.1f} | {first:.1f} | {full:.1f} | {(full - first) * 1024 / a.idle:.0f} |", flush=True)
+    print(f"\n#### {a.idle} idle sessions, recording on\n\n| daemon that took the stand's logins, MiB RSS | idle daemon | after one session | with all | KiB a session |\n|---:|---:|---:|---:|---:|\n"
+          f"| {used:.1f} | {fresh:.1f} | {first:.1f} | {full:.1f} | {(full - first) * 1024 / a.idle:.0f} |", flush=True)
+
+
+# ---------------------------------------------------------------------- bulk
+def cpu(pid):
+    """CPU seconds of a process so far, by its threads: user, system."""
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return int(fields[11]) / os.sysconf("SC_CLK_TCK"), int(fields[12]) / os.sysconf("SC_CLK_TCK")
+
+
+def bulk(stand, a):
+    """The daemon's CPU per GiB: holds on a busy machine, where rates do not."""
+    argv = ["ssh", "-c", "aes256-gcm@openssh.com", "-F", os.path.join(stand.home("dave"), "config.block"), f"{stand.login}@db-box"]
+    zeros = ["head", "-c", str(a.mib << 20), "/dev/zero"]
+
+    def down():
+        subprocess.run(argv + [" ".join(zeros)], check=True, env=stand.env("dave"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def up():
+        source = subprocess.Popen(zeros, stdout=subprocess.PIPE)
+        subprocess.run(argv + ["cat > /dev/null"], check=True, env=stand.env("dave"), stdin=source.stdout)
+        source.wait()
+    rows = []
+    for name, move in (("download", down), ("upload", up)):
+        costs = []
+        for _ in range(a.rounds + 1):
+            before, began = cpu(stand.daemon.pid), time.monotonic()
+            move()
+            took, after = time.monotonic() - began, cpu(stand.daemon.pid)
+            costs.append([(after[i] - before[i]) * 1024 / a.mib for i in (0, 1)] + [a.mib * 1.048576 / took])
+        user, system, rate = (statistics.median(c[i] for c in costs[1:]) for i in range(3))
+        rows.append(f"| {name} | {user + system:.2f} | {user:.2f} | {system:.2f} | {rate:.0f} |")
+    print(f"\n#### bulk over SSH, aes256-gcm, {a.mib} MiB, recording on, median of {a.rounds} rounds\n\n"
+          "| | CPU of the daemon, s/GiB | user | system | MB/s |\n|---|---:|---:|---:|---:|\n" + "\n".join(rows), flush=True)
 
 
 # --------------------------------------------------------------------- stall
@@ -244,9 +278,11 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--bin", required=True, help="folder of the programs, with examples/cycles in it")
     ap.add_argument("--harness", help="folder of the comparison harness")
-    ap.add_argument("--only", default="compare,idle,latency,cycles,stall", help="parts, comma-separated")
+    ap.add_argument("--only", default="compare,idle,bulk,latency,cycles,stall", help="parts, comma-separated")
     ap.add_argument("--runs", type=int, default=RUNS)
     ap.add_argument("--idle", type=int, default=1000, help="idle sessions of the memory measure")
+    ap.add_argument("--mib", type=int, default=1024, help="of one bulk transfer")
+    ap.add_argument("--rounds", type=int, default=3, help="of the bulk transfers, after one to warm up")
     ap.add_argument("--suite", default="mem,ssh", help="of the comparison harness")
     ap.add_argument("--quick", action="store_true")
     ap.add_argument("--verbose", action="store_true")
@@ -263,7 +299,7 @@ def main():
     try:
         stand.up()
         for part in parts:
-            {"compare": compare, "idle": idle, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
+            {"compare": compare, "idle": idle, "bulk": bulk, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
     except (Failed, subprocess.CalledProcessError) as e:
         sys.exit(f"bench: {e}")
     except KeyboardInterrupt:
