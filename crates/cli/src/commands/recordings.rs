@@ -12,6 +12,7 @@ use api::endpoints::recordings as table;
 use api::page::Page;
 use api::recording::{RecordingCheck, RecordingMatch, RecordingState, RecordingView};
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -89,16 +90,21 @@ pub enum Shape {
     Text,
 }
 
-/// Find the lines of a recording that hold a text
+/// Find the lines and statements of recordings that hold a text
+///
+/// In one recording, or with --request in those of all sessions under a request. That you looked is audited.
 ///
 ///     tsh recordings search bc8ca931-fec9-4b15 "DROP TABLE"
+///     tsh recordings search --request ed41c0de-17aa-4e02 "DROP TABLE"
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct SearchArgs {
-    /// The session's id
-    session: SessionId,
-    /// The text, in any case of letters
-    text: String,
+    /// In the recordings of all sessions under this request
+    #[arg(long, value_name = "ID")]
+    request: Option<String>,
+    /// The session's id (without --request), and the text, in any case of letters
+    #[arg(required = true, num_args = 1..=2, value_names = ["SESSION", "TEXT"])]
+    words: Vec<String>,
 }
 
 /// Recompute a recording's digest from its files and compare it with its seal and the audit log
@@ -254,18 +260,55 @@ impl Printer {
     }
 }
 
+/// How many sessions of a request are searched.
+const MAX_SEARCHED: usize = 1000;
+
+/// A place, and whose.
+#[derive(Debug, Serialize)]
+struct Found {
+    session: String,
+    #[serde(flatten)]
+    place: RecordingMatch,
+}
+
 fn search(cx: &mut Context, args: &SearchArgs) -> Result<Exit, Error> {
-    let session = args.session.to_string();
-    let query = [("text", args.text.clone())];
-    let found: Page<RecordingMatch> = cx.api()?.read(&table::SEARCH, &[&session], &query)?;
-    cx.show(&found.items, |out| {
-        if found.items.is_empty() {
+    let api = cx.api()?;
+    let (sessions, text) = match (&args.request, args.words.as_slice()) {
+        (Some(request), [text]) => {
+            let query = [("request", request.clone())];
+            let all: Vec<RecordingView> = api.list(&table::LIST, &[], &query, MAX_SEARCHED)?;
+            let there = all.into_iter().filter(|one| one.state != RecordingState::Retired);
+            (there.map(|one| one.session).collect(), text)
+        }
+        (None, [session, text]) => {
+            let session: SessionId = session.parse().map_err(|_| {
+                Error::usage(format!("`{}` is no session's id", access::display::shown(session)))
+                    .hint("list recordings with: tsh recordings ls")
+            })?;
+            (vec![session.to_string()], text)
+        }
+        (Some(_), _) => return Err(Error::usage("with --request only the text is named")),
+        (None, _) => {
+            return Err(Error::usage("name a session and a text, or a text and --request"));
+        }
+    };
+    let mut found = Vec::new();
+    for session in &sessions {
+        let query = [("text", text.clone())];
+        let page: Page<RecordingMatch> = api.read(&table::SEARCH, &[session], &query)?;
+        found.extend(page.items.into_iter().map(|place| Found { session: session.clone(), place }));
+    }
+    let several = args.request.is_some();
+    cx.show(&found, |out| {
+        if found.is_empty() {
             return writeln!(out, "Not found.");
         }
-        found
-            .items
-            .iter()
-            .try_for_each(|one| writeln!(out, "{:>8}  {}", Offset(one.at_ms).to_string(), one.line))
+        found.iter().try_for_each(|Found { session, place }| {
+            if several {
+                write!(out, "{session}  ")?;
+            }
+            writeln!(out, "{:>8}  {}", Offset(place.at_ms).to_string(), place.line)
+        })
     })?;
     Ok(Exit::Done)
 }
