@@ -2,12 +2,12 @@
 """Measures Countersign on this machine: against direct and the usual proxies, and what only it does.
 
     make bench                                     everything, ~15 minutes
-    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, idle, bulk, latency, cycles, stall
+    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, databases, idle, bulk, latency, cycles, stall
 
-`compare` runs the comparison harness (bench.py and stack.py in the folder given by --harness) with Countersign as one
-more subject, its real sshd behind it, recording on. The others need no harness. Prints Markdown.
+`compare` and `databases` run the comparison harness (bench.py and stack.py in the folder given by --harness) with Countersign as
+one more subject, its real sshd, PostgreSQL and MariaDB behind it, recording on. The others need no harness. Prints Markdown.
 """
-import argparse, http.client, json, os, pty, re, select, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, http.client, json, os, pty, re, select, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from stand import Failed, Stand  # noqa: E402
@@ -92,8 +92,13 @@ def harness_up(a):
     os.environ.setdefault("BENCH_DIR", os.path.join(tempfile.gettempdir(), "bench"))
     bench = os.environ["BENCH_DIR"]
     stack = [sys.executable, os.path.join(a.harness, "stack.py")]
-    parts = ["sshd", "sshd-aes", "haproxy-ssh", "sshd-jump", "sshd-force"]
+    wanted = a.only.split(",")
+    parts = ["sshd", "sshd-aes", "haproxy-ssh", "sshd-jump", "sshd-force"] if "compare" in wanted else []
+    if "databases" in wanted:
+        parts += ["postgres", "mariadb", "haproxy-pg", "haproxy-mysql", "pgbouncer-tls"]
     subprocess.run(stack + ["up"] + parts, check=True, stdout=subprocess.DEVNULL)
+    if "compare" not in wanted:
+        return []
     key = os.path.join(bench, "ssh", "countersign")
     if not os.path.exists(key):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
@@ -103,6 +108,56 @@ def harness_up(a):
     host = os.path.join(bench, "ssh", "host.pub")
     more = ["--key", key, "--host-key", host]
     return [("bench", "127.0.0.1:21022", "service=bench", more), ("bench-aes", "127.0.0.1:21027", "service=bench", more)]
+
+
+# ----------------------------------------------------------------- databases
+DATABASES = {"bench-pg": ("postgres", "127.0.0.1:21432"), "bench-my": ("mysql", "127.0.0.1:21306")}
+
+
+def databases(stand, a):
+    """The harness again, with Countersign in front of its PostgreSQL and MariaDB: client certificates, TLS on both legs, recording on."""
+    bench, home = os.environ["BENCH_DIR"], stand.home("dave")
+    at = lambda name: os.path.join(home, name)  # noqa: E731
+    for name, (protocol, uri) in DATABASES.items():
+        # The harness's servers show an authority's certificate as their own, which no TLS library of ours takes for a server's.
+        stand.tctl("db", "add", name, "--protocol", protocol, "--uri", uri, "--labels", "service=bench", "--tls-mode", "insecure",
+                   "--password-stdin", "bench", stdin="bench-pw\n")
+    pid = stand.path("countersign.pid")
+
+    def again(*_):
+        stand.restart_daemon()
+        with open(pid, "w") as f:
+            f.write(str(stand.daemon.pid))
+    again()
+    signal.signal(signal.SIGUSR1, again)
+    common = {"pid_file": pid, "restart": f"kill -USR1 {os.getpid()}; sleep 3"}
+    subject = {"countersign": {
+        "pg": {"host": "127.0.0.1", "port": stand.port, "user": "bench", "dbname": "bench-pg/bench", "sslmode": "verify-full",
+               "rootcert": at("ca.pem"), **common},
+        "mysql": {"host": "127.0.0.1", "port": stand.mysql, "user": "bench@bench-my", "db": "bench", "ssl": True, **common}}}
+    with open(stand.path("databases.json"), "w") as f:
+        json.dump(subject, f)
+    # libpq takes a client certificate from the environment, sysbench from its working folder. Only towards us: others refuse a
+    # certificate that they did not ask for.
+    folder = stand.path("clients")
+    os.makedirs(folder, exist_ok=True)
+    for link, name in (("client-cert.pem", "identity.crt"), ("client-key.pem", "identity.key"), ("cacert.pem", "ca.pem")):
+        os.symlink(at(name), os.path.join(folder, link))
+    ours = f'[ "$PGPORT" = {stand.port} ] && export PGSSLCERT={at("identity.crt")} PGSSLKEY={at("identity.key")}'
+    mine = f'case " $* " in *" --mysql-port={stand.mysql} "*) cd {folder};; esac'
+    for program, line in (("psql", ours), ("pgbench", ours), ("sysbench", mine)):
+        wrapper = os.path.join(folder, program)
+        with open(os.open(wrapper, os.O_CREAT | os.O_WRONLY, 0o700), "w") as f:
+            f.write(f'#!/bin/sh\n{line}\nexec {shutil.which(program)} "$@"\n')
+    env = dict(os.environ, PATH=folder + os.pathsep + os.environ["PATH"])
+    argv = [sys.executable, os.path.join(a.harness, "bench.py"), "--suite", a.db_suite, "--mem-kinds", "pg",
+            "--subjects", "direct,direct-tls,haproxy-tcp,pgbouncer-tls,countersign", "--add", stand.path("databases.json"),
+            "--out", stand.path("results-databases")] + (["--quick"] if a.quick else [])
+    child = subprocess.Popen(argv, env=env, stderr=sys.stderr if a.verbose else subprocess.DEVNULL)
+    while child.poll() is None:
+        time.sleep(0.2)
+    if child.returncode:
+        raise Failed(f"the harness ended with {child.returncode}; run it with --verbose")
 
 
 # ------------------------------------------------------------------- latency
@@ -278,20 +333,21 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--bin", required=True, help="folder of the programs, with examples/cycles in it")
     ap.add_argument("--harness", help="folder of the comparison harness")
-    ap.add_argument("--only", default="compare,idle,bulk,latency,cycles,stall", help="parts, comma-separated")
+    ap.add_argument("--only", default="compare,databases,idle,bulk,latency,cycles,stall", help="parts, comma-separated")
     ap.add_argument("--runs", type=int, default=RUNS)
     ap.add_argument("--idle", type=int, default=1000, help="idle sessions of the memory measure")
     ap.add_argument("--mib", type=int, default=1024, help="of one bulk transfer")
     ap.add_argument("--rounds", type=int, default=3, help="of the bulk transfers, after one to warm up")
     ap.add_argument("--suite", default="mem,ssh", help="of the comparison harness")
+    ap.add_argument("--db-suite", default="mem,pg,mysql", help="the same, of databases")
     ap.add_argument("--quick", action="store_true")
     ap.add_argument("--verbose", action="store_true")
     ap.add_argument("--identity", default="id_ed25519")
     ap.add_argument("--certificate", default="id_ed25519-cert.pub")
     a = ap.parse_args()
     parts = a.only.split(",")
-    nodes = []
-    if "compare" in parts:
+    nodes, harness = [], {"compare", "databases"} & set(parts)
+    if harness:
         if not a.harness or not os.path.exists(os.path.join(a.harness, "bench.py")):
             sys.exit(f"bench: there is no comparison harness in {a.harness}: give BENCH=FOLDER, or BENCH_ARGS='--only latency,cycles,stall'")
         nodes = harness_up(a)
@@ -299,14 +355,14 @@ def main():
     try:
         stand.up()
         for part in parts:
-            {"compare": compare, "idle": idle, "bulk": bulk, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
+            {"compare": compare, "databases": databases, "idle": idle, "bulk": bulk, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
     except (Failed, subprocess.CalledProcessError) as e:
         sys.exit(f"bench: {e}")
     except KeyboardInterrupt:
         print()
     finally:
         stand.stop()
-        if nodes:
+        if harness:
             subprocess.run([sys.executable, os.path.join(a.harness, "stack.py"), "down"], stdout=subprocess.DEVNULL)
 
 

@@ -81,7 +81,7 @@ spec:
       '*': ['*']
     db_labels:
       '*': ['*']
-    db_users: [app]
+    db_users: [app, bench]         # `bench`: the same
     db_names: ['*']
 ---
 kind: role
