@@ -184,6 +184,6 @@ fn drivers_and_benches_work_directly_and_through_a_tunnel() {
     // Ctrl-C ends the tunnel and nothing else.
     local.signal("-INT");
     assert_eq!(local.end(), (0, String::new()));
-    let told = run(&mut psql(&house, "dave").args(["-c", "select 1"]), "").ok();
+    let told = run(psql(&house, "dave").args(["-c", "select 1"]), "").ok();
     assert_eq!(told.out, "1\n");
 }
