@@ -1,5 +1,12 @@
 //! The player in a real terminal: what keys do, and that the terminal is put back.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on says so, and says it in time"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;

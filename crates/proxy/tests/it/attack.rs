@@ -26,7 +26,8 @@ async fn nonsense_is_answered_shortly_or_not_at_all() {
     assert!(text(&told(b"countersign/1 telnet box\n").await).contains("names no protocol of ours"));
     assert!(text(&told(b"countersign/1 ssh a b\n").await).contains("must name one target"));
     assert!(text(&told(b"GET / HTTP/1.1\r\n\r\n").await).contains("This port speaks HTTPS"));
-    assert!(text(&told(&[0, 0, 0, 8, 4, 210, 22, 47]).await).contains("0A000"));
+    // A SSLRequest, and then no TLS: a TLS alert (RFC 8446, section 5.1) after the yes.
+    assert!(told(b"\x00\x00\x00\x08\x04\xd2\x16\x2fhello?").await.starts_with(b"S\x15"));
     assert!(told(b"hello?\r\n").await.is_empty());
     assert!(
         told(b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nSSH-2.0-x\r\n").await.is_empty(),

@@ -97,7 +97,7 @@ async fn http_inside_tls_is_handed_over_with_who_is_there() {
     write(&dave.home.join("ca.pem"), &stand.authorities.tls_roots_pem(), 0o600);
     let url = format!("https://{}/", stand.addr);
     let (roots, cert, key) = (at("ca.pem"), at("cert.pem"), at("key.pem"));
-    let curl = ["-sS", "--max-time", "30", "--cacert", &roots, &url];
+    let curl = ["-sS", "--http1.1", "--max-time", "30", "--cacert", &roots, &url];
     let out = dave.run("curl", &curl, b"").await;
     assert_eq!(text(&out.stdout), "hello", "{}", text(&out.stderr));
 

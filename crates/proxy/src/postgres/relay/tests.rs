@@ -101,9 +101,9 @@ async fn every_byte_arrives_whatever_its_frame_and_the_pieces_it_comes_in() {
     write::sync(&mut sent);
     for buffer in [100, 4096, 70_000, 8 << 20] {
         let Ends { mut client, mut server, .. } = relay(buffer);
-        let (mut source, len) = (sent.clone(), sent.len());
+        let (source, len) = (sent.clone(), sent.len());
         tokio::spawn(async move {
-            client.write_all(&mut source).await.unwrap();
+            client.write_all(&source).await.unwrap();
             std::future::pending::<()>().await;
         });
         let mut got = vec![0; len];
