@@ -8,7 +8,7 @@ use crate::{Control, Failure, Routes};
 use access::name::TargetName;
 use access::target::Labels;
 use api::database::{
-    DatabaseAdmin, DatabaseAuthMethod, DatabaseDocument, DatabaseTlsMode, secret_name,
+    DatabaseAdmin, DatabaseAuthMethod, DatabaseDocument, DatabaseSpec, DatabaseTlsMode, secret_name,
 };
 use api::document::Kind;
 use api::endpoints::documents as table;
@@ -68,8 +68,8 @@ impl Kept for DatabaseDocument {
             let why = format!("expected up to {MAX_VERSION} printable characters, like `8.0.39`");
             problems.push(FieldProblem::at("spec.server_version", why));
         }
-        self.check_tls(&mut problems);
-        self.check_log_in(&mut problems);
+        check_tls(&self.spec, &mut problems);
+        check_log_in(&self.spec, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -133,55 +133,44 @@ impl Kept for DatabaseDocument {
     }
 }
 
-/// What only a database has to be checked for.
-trait Parts {
-    fn check_tls(&self, problems: &mut Vec<FieldProblem>);
-    fn check_log_in(&self, problems: &mut Vec<FieldProblem>);
+fn check_tls(spec: &DatabaseSpec, problems: &mut Vec<FieldProblem>) {
+    let tls = &spec.tls;
+    if tls.server_name.as_ref().is_some_and(|name| ServerName::try_from(name.as_str()).is_err()) {
+        problems.push(FieldProblem::at("spec.tls.server_name", "this is no host name"));
+    }
+    if let Some(pem) = &tls.ca_cert
+        && let Err(why) = authorities(pem)
+    {
+        problems.push(FieldProblem::at("spec.tls.ca_cert", why));
+    }
+    if tls.mode == DatabaseTlsMode::Off && spec.auth.method == DatabaseAuthMethod::Certificate {
+        let why =
+            "a certificate is shown inside TLS: take another mode, or `auth.method: password`";
+        problems.push(FieldProblem::at("spec.tls.mode", why));
+    }
 }
 
-impl Parts for DatabaseDocument {
-    fn check_tls(&self, problems: &mut Vec<FieldProblem>) {
-        let tls = &self.spec.tls;
-        if tls.server_name.as_ref().is_some_and(|name| ServerName::try_from(name.as_str()).is_err())
-        {
-            problems.push(FieldProblem::at("spec.tls.server_name", "this is no host name"));
-        }
-        if let Some(pem) = &tls.ca_cert
-            && let Err(why) = authorities(pem)
-        {
-            problems.push(FieldProblem::at("spec.tls.ca_cert", why));
-        }
-        if tls.mode == DatabaseTlsMode::Off
-            && self.spec.auth.method == DatabaseAuthMethod::Certificate
-        {
-            let why =
-                "a certificate is shown inside TLS: take another mode, or `auth.method: password`";
-            problems.push(FieldProblem::at("spec.tls.mode", why));
-        }
+fn check_log_in(spec: &DatabaseSpec, problems: &mut Vec<FieldProblem>) {
+    let auth = &spec.auth;
+    if !auth.passwords.is_empty() && auth.method != DatabaseAuthMethod::Password {
+        problems.push(FieldProblem::at("spec.auth.passwords", "only with `method: password`"));
     }
-
-    fn check_log_in(&self, problems: &mut Vec<FieldProblem>) {
-        let auth = &self.spec.auth;
-        if !auth.passwords.is_empty() && auth.method != DatabaseAuthMethod::Password {
-            problems.push(FieldProblem::at("spec.auth.passwords", "only with `method: password`"));
-        }
-        if auth.passwords.len() > MAX_PASSWORDS {
-            let why = format!("more than {MAX_PASSWORDS} users");
-            problems.push(FieldProblem::at("spec.auth.passwords", why));
-        }
-        for (user, password) in &auth.passwords {
-            let path = format!("spec.auth.passwords.{}", access::display::shown_short(user, 64));
-            check_user(user, &path, problems);
-            check_password(password, &path, problems);
-        }
-        let Some(admin) = &self.spec.admin_user else { return };
-        check_user(&admin.name, "spec.admin_user.name", problems);
-        match &admin.password {
-            Some(_) if !by_password(admin) => problems
-                .push(FieldProblem::at("spec.admin_user.password", "only with `method: password`")),
-            Some(password) => check_password(password, "spec.admin_user.password", problems),
-            None => {}
-        }
+    if auth.passwords.len() > MAX_PASSWORDS {
+        let why = format!("more than {MAX_PASSWORDS} users");
+        problems.push(FieldProblem::at("spec.auth.passwords", why));
+    }
+    for (user, password) in &auth.passwords {
+        let path = format!("spec.auth.passwords.{}", access::display::shown_short(user, 64));
+        check_user(user, &path, problems);
+        check_password(password, &path, problems);
+    }
+    let Some(admin) = &spec.admin_user else { return };
+    check_user(&admin.name, "spec.admin_user.name", problems);
+    match &admin.password {
+        Some(_) if !by_password(admin) => problems
+            .push(FieldProblem::at("spec.admin_user.password", "only with `method: password`")),
+        Some(password) => check_password(password, "spec.admin_user.password", problems),
+        None => {}
     }
 }
 
