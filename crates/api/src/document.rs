@@ -48,6 +48,8 @@ pub enum Kind {
     AccessMonitoringRule,
     /// A database.
     Db,
+    /// A Kubernetes cluster.
+    KubeCluster,
     /// Something that is locked out.
     Lock,
     /// An SSH host.
@@ -62,9 +64,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccessMonitoringRule,
         Self::Db,
+        Self::KubeCluster,
         Self::Lock,
         Self::Node,
         Self::Role,
@@ -77,6 +80,7 @@ impl Kind {
         match self {
             Self::AccessMonitoringRule => "access_monitoring_rule",
             Self::Db => "db",
+            Self::KubeCluster => "kube_cluster",
             Self::Lock => "lock",
             Self::Node => "node",
             Self::Role => "role",
@@ -90,6 +94,7 @@ impl Kind {
         match self {
             Self::AccessMonitoringRule => "/v1/rules",
             Self::Db => "/v1/databases",
+            Self::KubeCluster => "/v1/kube-clusters",
             Self::Lock => "/v1/locks",
             Self::Node => "/v1/nodes",
             Self::Role => "/v1/roles",
@@ -107,6 +112,7 @@ impl std::str::FromStr for Kind {
         let singular = text.strip_suffix('s').unwrap_or(text);
         match singular {
             "database" => return Ok(Self::Db),
+            "kube" => return Ok(Self::KubeCluster),
             "rule" => return Ok(Self::AccessMonitoringRule),
             _ => {}
         }
@@ -116,7 +122,7 @@ impl std::str::FromStr for Kind {
 
 /// Why a text is not a kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("expected one of role, user, node, db, lock, token, access_monitoring_rule")]
+#[error("expected one of role, user, node, db, kube_cluster, lock, token, access_monitoring_rule")]
 pub struct UnknownKind;
 
 /// One document of a text: its kind and name are known, its spec is as it was written.

@@ -15,6 +15,7 @@ pub mod database;
 pub mod document;
 pub mod endpoints;
 pub mod event;
+pub mod kube;
 pub mod lock;
 pub mod login;
 pub mod node;

@@ -34,7 +34,7 @@ pub use ssh::{
     Allowed, IDENTITY_PRINCIPAL, UPSTREAM_LIFE, UpstreamPlan, accept_user_key, fingerprint,
     parse_user_key,
 };
-pub use x509::{DatabasePlan, Pin, SERVER_TLS_LIFE, ServerTls, Subject, TlsIdentity};
+pub use x509::{DatabasePlan, Pin, SERVER_TLS_LIFE, ServerTls, Subject, TlsIdentity, is_pair};
 
 use jiff::SignedDuration;
 

@@ -4,12 +4,14 @@
 
 mod database;
 mod identity;
+mod pair;
 mod server;
 #[cfg(test)]
 mod tests;
 
 pub use database::{DatabasePlan, Subject};
 pub use identity::TlsIdentity;
+pub use pair::is_pair;
 pub use server::{Pin, SERVER_TLS_LIFE, ServerTls};
 
 use std::{sync::Arc, time::Duration};

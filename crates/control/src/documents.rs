@@ -13,6 +13,7 @@
 mod batch;
 mod databases;
 mod find;
+mod kube;
 mod locks;
 mod nodes;
 mod roles;
@@ -45,7 +46,7 @@ use store::kv::Commit;
 pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = mount::<RoleDocument>(routes);
     let routes = mount::<LockDocument>(routes);
-    batch::routes(rules::routes(databases::routes(nodes::routes(routes))))
+    batch::routes(rules::routes(kube::routes(databases::routes(nodes::routes(routes)))))
 }
 
 /// The endpoints that every kind has.

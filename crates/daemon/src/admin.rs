@@ -56,7 +56,13 @@ pub(crate) async fn serve(listener: UnixListener, router: Router, stop: Cancella
             tracing::warn!("too many connections on the admin socket; one is refused");
             continue;
         }
-        tasks.spawn(http::serve(stream, router.clone(), Caller::Admin { uid }, stop.child_token()));
+        tasks.spawn(http::serve(
+            stream,
+            None,
+            router.clone(),
+            Caller::Admin { uid },
+            stop.child_token(),
+        ));
     }
     tasks.close();
     tasks.wait().await;

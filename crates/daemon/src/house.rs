@@ -291,7 +291,8 @@ impl HttpHandler for Api {
                 lapsed: connection.lapsed.map(Box::new),
             },
         };
-        Box::pin(http::serve(connection.stream, self.router.clone(), caller, self.stop.clone()))
+        let (router, stop) = (self.router.clone(), self.stop.clone());
+        Box::pin(http::serve(connection.stream, Some(connection.doors), router, caller, stop))
     }
 }
 

@@ -4,9 +4,12 @@
 //! into each request's extensions here.
 
 use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use proxy::HttpDoors;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
@@ -22,15 +25,33 @@ const FINISH_WITHIN: Duration = Duration::from_secs(2);
 /// Streams one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 128;
 
-/// Serves `router` on one connection until the peer leaves or `stop` is cancelled; `caller` goes into every request.
-pub(crate) async fn serve<S, C>(stream: S, router: Router, caller: C, stop: CancellationToken)
-where
+/// Serves one connection until the peer leaves or `stop` is cancelled. Requests for targets go through `doors`, all
+/// others to `router`, with `caller` in each.
+pub(crate) async fn serve<S, C>(
+    stream: S,
+    doors: Option<HttpDoors>,
+    router: Router,
+    caller: C,
+    stop: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     C: Clone + Send + Sync + 'static,
 {
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(caller.clone());
-        router.clone().oneshot(request.map(axum::body::Body::new))
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let (doors, router, caller) = (doors.clone(), router.clone(), caller.clone());
+        async move {
+            let mut request = match doors {
+                None => request,
+                Some(doors) => match doors.serve(request).await {
+                    Ok(answer) => {
+                        return Ok::<Response, std::convert::Infallible>(answer.map(Body::new));
+                    }
+                    Err(request) => request,
+                },
+            };
+            request.extensions_mut().insert(caller);
+            router.oneshot(request.map(Body::new)).await
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder

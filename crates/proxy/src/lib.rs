@@ -12,6 +12,7 @@ mod corridor;
 pub mod database;
 mod error;
 pub mod gate;
+mod http;
 mod listen;
 mod live;
 mod mysql;
@@ -37,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 pub use error::{Error, Side};
 pub use gate::{Caller, Law, Refused, Wish};
+pub use http::{Body, BodyError, HttpDoors};
 pub use listen::{BindError, SlotLimits, bind};
 pub use route::{HttpConnection, HttpHandler, PROTOCOLS, Stream};
 

@@ -17,6 +17,7 @@ use wire::sniff::{First, sniff};
 
 use crate::House;
 use crate::error::{Error, Side};
+use crate::http::HttpDoors;
 use crate::listen::{Slot, Wire};
 use crate::postgres;
 use crate::ssh::{self, Approach};
@@ -55,6 +56,8 @@ pub struct HttpConnection {
     pub lapsed: Option<Lapsed>,
     /// Whether the client chose HTTP/2 (ALPN `h2`).
     pub http2: bool,
+    /// Where its requests for targets go.
+    pub doors: HttpDoors,
 }
 
 impl std::fmt::Debug for HttpConnection {

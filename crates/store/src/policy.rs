@@ -23,13 +23,21 @@ use crate::requests;
 use crate::stored::{self, Part, Unreadable};
 
 /// The documents the policy is made of. Requests come by the index of the open ones.
-const DOCUMENTS: [&str; 6] =
-    [stored::ROLE, stored::USER, stored::NODE, stored::DB, stored::LOCK, stored::RULE];
-const WATCHED: [&str; 7] = [
+const DOCUMENTS: [&str; 7] = [
     stored::ROLE,
     stored::USER,
     stored::NODE,
     stored::DB,
+    stored::KUBE,
+    stored::LOCK,
+    stored::RULE,
+];
+const WATCHED: [&str; 8] = [
+    stored::ROLE,
+    stored::USER,
+    stored::NODE,
+    stored::DB,
+    stored::KUBE,
     stored::LOCK,
     stored::RULE,
     stored::REQUEST,

@@ -12,6 +12,7 @@ use access::rule::Rule;
 use access::target::{Target, TargetId, TargetKind};
 use api::database::DatabaseDocument;
 use api::event::RequestEvent;
+use api::kube::KubeClusterDocument;
 use api::lock::LockDocument;
 use api::node::NodeDocument;
 use api::problem::FieldProblem;
@@ -26,6 +27,7 @@ pub(crate) const ROLE: &str = "/role/";
 pub(crate) const USER: &str = "/user/";
 pub(crate) const NODE: &str = "/node/";
 pub(crate) const DB: &str = "/db/";
+pub(crate) const KUBE: &str = "/kube_cluster/";
 pub(crate) const LOCK: &str = "/lock/";
 pub(crate) const RULE: &str = "/rule/";
 pub(crate) const REQUEST: &str = "/request/";
@@ -83,6 +85,12 @@ impl Part {
                 None => {
                     parsed(name).map(|name| Self::NoTarget(TargetId { kind: TargetKind::Db, name }))
                 }
+            })
+        } else if let Some(name) = key.strip_prefix(KUBE) {
+            read(match value {
+                Some(value) => kube(value).map(Self::Target),
+                None => parsed(name)
+                    .map(|name| Self::NoTarget(TargetId { kind: TargetKind::KubeCluster, name })),
             })
         } else if let Some(name) = key.strip_prefix(LOCK) {
             read(match value {
@@ -147,6 +155,10 @@ fn node(value: &[u8]) -> Result<Target, String> {
 
 fn database(value: &[u8]) -> Result<Target, String> {
     Target::try_from(&shape::<DatabaseDocument>(value)?).map_err(problems)
+}
+
+fn kube(value: &[u8]) -> Result<Target, String> {
+    Target::try_from(&shape::<KubeClusterDocument>(value)?).map_err(problems)
 }
 
 fn lock(value: &[u8]) -> Result<Lock, String> {

@@ -4,6 +4,7 @@
 //! the bytes seen so far and says what they mean, that it needs more, or what is wrong and at which byte.
 
 pub mod cast;
+pub mod kube;
 pub mod mysql;
 pub mod postgres;
 pub mod proxy_protocol;

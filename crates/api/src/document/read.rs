@@ -167,6 +167,7 @@ fn one(part: &Part<'_>) -> Result<Document, Vec<FieldProblem>> {
     let value: serde_json::Value = part.typed()?;
     match kind {
         Kind::Db => drop(part.typed::<crate::database::DatabaseDocument>()?),
+        Kind::KubeCluster => drop(part.typed::<crate::kube::KubeClusterDocument>()?),
         Kind::Lock => drop(part.typed::<crate::lock::LockDocument>()?),
         Kind::Node => drop(part.typed::<crate::node::NodeDocument>()?),
         Kind::Token => drop(part.typed::<crate::token::TokenDocument>()?),

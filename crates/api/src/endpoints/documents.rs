@@ -3,6 +3,7 @@
 use super::{Auth, Endpoint, Parameter, Verb};
 use crate::database::{DatabaseDocument, DatabaseTrust};
 use crate::document::{Written, WrittenAll};
+use crate::kube::KubeClusterDocument;
 use crate::lock::LockDocument;
 use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
 use crate::role::RoleDocument;
@@ -138,6 +139,49 @@ pub const DATABASE_TRUST: Endpoint = Endpoint::get(
 )
 .answers::<DatabaseTrust>();
 
+/// Lists Kubernetes clusters.
+pub const KUBE_LIST: Endpoint = Endpoint::get(
+    "/v1/kube-clusters",
+    "listKubeClusters",
+    "List Kubernetes clusters",
+    Auth::Rule("kube_cluster", Verb::List),
+)
+.query(super::PAGE)
+.pages::<KubeClusterDocument>();
+/// Creates a Kubernetes cluster.
+pub const KUBE_CREATE: Endpoint = Endpoint::post(
+    "/v1/kube-clusters",
+    "createKubeCluster",
+    "Create a Kubernetes cluster",
+    Auth::Rule("kube_cluster", Verb::Create),
+)
+.takes_document::<KubeClusterDocument>()
+.answers::<Written>();
+/// Reads a Kubernetes cluster, without its secrets.
+pub const KUBE_SHOW: Endpoint = Endpoint::get(
+    "/v1/kube-clusters/{name}",
+    "showKubeCluster",
+    "Read a Kubernetes cluster, without its secrets",
+    Auth::Rule("kube_cluster", Verb::Read),
+)
+.answers::<KubeClusterDocument>();
+/// Writes a Kubernetes cluster.
+pub const KUBE_PUT: Endpoint = Endpoint::put(
+    "/v1/kube-clusters/{name}",
+    "putKubeCluster",
+    "Create or replace a Kubernetes cluster",
+    Auth::Rule("kube_cluster", Verb::Update),
+)
+.takes_document::<KubeClusterDocument>()
+.answers::<Written>();
+/// Removes a Kubernetes cluster.
+pub const KUBE_DELETE: Endpoint = Endpoint::delete(
+    "/v1/kube-clusters/{name}",
+    "deleteKubeCluster",
+    "Remove a Kubernetes cluster and its secrets",
+    Auth::Rule("kube_cluster", Verb::Delete),
+);
+
 /// Lists locks.
 pub const LOCK_LIST: Endpoint =
     Endpoint::get("/v1/locks", "listLocks", "List locks", Auth::Rule("lock", Verb::List))
@@ -256,6 +300,11 @@ pub const ALL: &[Endpoint] = &[
     DATABASE_PUT,
     DATABASE_DELETE,
     DATABASE_TRUST,
+    KUBE_LIST,
+    KUBE_CREATE,
+    KUBE_SHOW,
+    KUBE_PUT,
+    KUBE_DELETE,
     LOCK_LIST,
     LOCK_CREATE,
     LOCK_SHOW,

@@ -8,6 +8,7 @@ use crate::{Caller, Control, Failure, Routes};
 use api::database::DatabaseDocument;
 use api::document::{Kind, MAX_DOCUMENTS, Part, WrittenAll, parts};
 use api::endpoints::{Verb, documents::WRITE_ALL};
+use api::kube::KubeClusterDocument;
 use api::lock::LockDocument;
 use api::node::NodeDocument;
 use api::problem::{FieldProblem, Problem};
@@ -125,6 +126,7 @@ async fn judge(
         Kind::AccessMonitoringRule => one::<RuleDocument>(desk, caller, part, mode, seen).await,
         Kind::Lock => one::<LockDocument>(desk, caller, part, mode, seen).await,
         Kind::Db => one::<DatabaseDocument>(desk, caller, part, mode, seen).await,
+        Kind::KubeCluster => one::<KubeClusterDocument>(desk, caller, part, mode, seen).await,
         Kind::Node => one::<NodeDocument>(desk, caller, part, mode, seen).await,
         Kind::Role => one::<RoleDocument>(desk, caller, part, mode, seen).await,
         Kind::Token => one::<TokenDocument>(desk, caller, part, mode, seen).await,

@@ -203,7 +203,7 @@ fn is_version(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn authorities(pem: &str) -> Result<(), &'static str> {
+pub(super) fn authorities(pem: &str) -> Result<(), &'static str> {
     if pem.len() > MAX_AUTHORITIES {
         return Err("these are too many certificates");
     }

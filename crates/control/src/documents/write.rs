@@ -175,7 +175,13 @@ fn changed(kind: Kind, name: &str) -> Failure {
 fn event(control: &Control, caller: &Caller, kind: Kind, verb: &str, name: &str) -> NewEvent {
     let noun = match kind {
         Kind::AccessMonitoringRule => "rule",
-        Kind::Db | Kind::Lock | Kind::Node | Kind::Role | Kind::Token | Kind::User => kind.as_str(),
+        Kind::Db
+        | Kind::KubeCluster
+        | Kind::Lock
+        | Kind::Node
+        | Kind::Role
+        | Kind::Token
+        | Kind::User => kind.as_str(),
     };
     caller
         .sign(NewEvent::new(format!("{noun}.{verb}"), control.now()))

@@ -13,6 +13,9 @@ fn good(kind: Kind) -> &'static str {
         Kind::Db => {
             "kind: db\nversion: v1\nmetadata: {name: many}\nspec:\n  protocol: postgres\n  uri: many:5432\n  auth: {method: password, passwords: {app: hunter2-hunter2}}\n"
         }
+        Kind::KubeCluster => {
+            "kind: kube_cluster\nversion: v1\nmetadata: {name: many}\nspec:\n  server: https://many:6443\n  auth: {method: token, token: hunter2-hunter2}\n"
+        }
         Kind::Lock => {
             "kind: lock\nversion: v1\nmetadata: {name: many}\nspec: {target: {user: mallory}}\n"
         }
@@ -37,6 +40,7 @@ fn everything() -> String {
         Kind::Role,
         Kind::Node,
         Kind::Db,
+        Kind::KubeCluster,
         Kind::Lock,
         Kind::AccessMonitoringRule,
     ];

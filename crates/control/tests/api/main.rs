@@ -17,6 +17,7 @@ mod documents;
 mod followed;
 mod house;
 mod invites;
+mod kube;
 mod login;
 mod many;
 mod powers;

@@ -12,6 +12,7 @@ use wire::route::{MAX_LINE, Route};
 
 use super::{HttpConnection, Sorted, part};
 use crate::House;
+use crate::http::{HttpDoors, Visitor};
 use crate::listen::{Severer, Slot, Wire};
 use crate::postgres;
 
@@ -77,7 +78,7 @@ pub(super) async fn enter(
 
 /// The TLS handshake, and what the connection speaks inside.
 async fn secure(
-    house: &House,
+    house: &Arc<House>,
     wire: Wire,
     peer: SocketAddr,
     slot: Option<Slot>,
@@ -88,7 +89,9 @@ async fn secure(
     let (http2, routed) = (spoken == Some(HTTP_2), spoken == Some(ROUTED));
     if !routed && known == Known::Nothing && spoken != Some(POSTGRES) {
         let Secured { stream, identity, lapsed, slot, .. } = secured;
-        let connection = HttpConnection { stream, peer, identity, lapsed, http2 };
+        let visitor = Visitor { peer, identity: identity.clone(), lapsed: lapsed.clone() };
+        let doors = HttpDoors::new(Arc::clone(house), visitor);
+        let connection = HttpConnection { stream, peer, identity, lapsed, http2, doors };
         return Some(Sorted::Http { connection: Box::new(connection), slot });
     }
     if routed { by_line(secured).await } else { Some(Sorted::Postgres(Box::new(secured))) }

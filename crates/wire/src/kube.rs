@@ -1,0 +1,7 @@
+//! What a request to a Kubernetes API server is about, and the streams that `exec`, `attach` and `port-forward` carry.
+//!
+//! Pure: the paths as the API server reads them (`RequestInfo` of its `apiserver` library), nothing looked up.
+
+mod path;
+
+pub use path::{BadPath, Call, Object, Query, parse};
