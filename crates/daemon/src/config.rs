@@ -203,6 +203,22 @@ impl Config {
 }
 
 impl Config {
+    /// This configuration with the addresses that are really listened on: where it says port 0, the kernel has chosen.
+    #[must_use]
+    pub fn listening(
+        self,
+        listen: SocketAddr,
+        mysql: Option<SocketAddr>,
+        diag: Option<SocketAddr>,
+    ) -> Self {
+        let port = match self.public_addr.port {
+            0 => listen.port(),
+            port => port,
+        };
+        let public_addr = HostPort { port, ..self.public_addr };
+        Self { listen, mysql, diag, public_addr, ..self }
+    }
+
     /// What plain MySQL clients type to reach us: the host of [`Self::public_addr`], with the port that listens.
     #[must_use]
     pub fn mysql_addr(&self) -> Option<HostPort> {

@@ -73,6 +73,11 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> any
     let bound = |address, what| proxy::bind(address).context(what);
     let mysql = config.mysql.map(|address| bound(address, MYSQL_PORT)).transpose()?;
     let diag = config.diag.map(|address| bound(address, DIAG_PORT)).transpose()?;
+    let config = config.listening(
+        listener.local_addr()?,
+        mysql.as_ref().map(TcpListener::local_addr).transpose()?,
+        diag.as_ref().map(TcpListener::local_addr).transpose()?,
+    );
     let house = House::build(&config, &clock, stop.clone()).await?;
     let admin = admin::bind(&config.data_dir.join(ADMIN_SOCKET))?;
 

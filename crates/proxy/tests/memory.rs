@@ -14,17 +14,13 @@ mod stand;
 use std::process::Stdio;
 use std::time::Duration;
 
-use stand::{Client, PATIENCE, Stand, text};
+use stand::{Client, PATIENCE, Reserved, Stand, text};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Child;
 
 /// One measurement at a time.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// An `ssh` that stays, once its remote command has said that it is there.
 async fn staying(client: &Client, args: &[&str]) -> Child {
@@ -48,7 +44,8 @@ async fn a_stalled_forward_holds_up_nobody_else_and_stays_small() {
     // A sink on the target's side that accepts and never reads.
     let sink = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sink_port = sink.local_addr().unwrap().port();
-    let local = free_port();
+    let reserved = Reserved::port();
+    let local = reserved.number();
     let control = format!("ControlPath={}", dave.home.join("mux").display());
     let l = format!("{local}:127.0.0.1:{sink_port}");
     let _master = staying(&dave, &["-M", "-o", &control, "-L", &l]).await;

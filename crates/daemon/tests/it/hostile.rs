@@ -19,6 +19,27 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_port_that_the_kernel_chose_is_told_and_answers() {
+    let mut house = House::build();
+    let any = "127.0.0.1:0".parse().unwrap();
+    (house.listen, house.diag, house.mysql) = (any, any, any);
+    house.start();
+    let greeting = house.daemon.as_ref().unwrap().greeting.clone();
+    let after = |word: &str| {
+        let mut words = greeting.split_whitespace().skip_while(|one| *one != word);
+        words.nth(1).unwrap().parse::<std::net::SocketAddr>().unwrap()
+    };
+    for word in ["on", "diag", "mysql", "--proxy"] {
+        assert_ne!(after(word).port(), 0, "{greeting}");
+        TcpStream::connect(after(word)).unwrap();
+    }
+    assert_eq!(after("on"), after("--proxy"), "{greeting}");
+    // Links and the log-in lines lead there.
+    let added = house.tctl(&["users", "add", "alice", "--logins", "root"]).ok();
+    assert!(added.out.contains(&format!("https://{}/", after("on"))), "{added:?}");
+}
+
+#[test]
 fn a_data_directory_that_others_can_read_is_refused_with_the_cure() {
     let house = House::build();
     std::fs::create_dir_all(house.data()).unwrap();

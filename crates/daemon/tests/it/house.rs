@@ -1,7 +1,8 @@
 //! A house to tell stories in: a daemon of its own, in a folder of its own, stopped when dropped.
 
+use crate::reserved::Reserved;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use totp_rs::{Builder, Secret};
@@ -20,6 +21,8 @@ pub(crate) struct House {
     pub(crate) daemon: Option<Daemon>,
     /// The pin of a daemon that printed none to us.
     pub(crate) told_pin: Option<String>,
+    /// Keeps the addresses above, also while no daemon runs.
+    _ports: [Reserved; 3],
 }
 
 /// A running `countersign`.
@@ -56,7 +59,9 @@ impl House {
     /// A folder and ports, nothing started.
     pub(crate) fn build() -> Self {
         let dir = tempfile::Builder::new().prefix("countersign-it-").tempdir().unwrap();
-        Self { dir, listen: free(), diag: free(), mysql: free(), daemon: None, told_pin: None }
+        let ports = [(); 3].map(|()| Reserved::port());
+        let [listen, diag, mysql] = ports.each_ref().map(Reserved::address);
+        Self { dir, listen, diag, mysql, daemon: None, told_pin: None, _ports: ports }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -305,9 +310,4 @@ pub(crate) fn code(secret: &str) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
     Builder::new().with_secret(secret).build().unwrap().generate(now).to_string()
-}
-
-/// An address nobody listens on.
-pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

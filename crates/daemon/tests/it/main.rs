@@ -23,6 +23,8 @@ mod hostile;
 mod house;
 mod input;
 mod inside;
+#[path = "../../../proxy/tests/ports/reserved.rs"]
+mod reserved;
 mod sshd;
 mod stop;
 mod story;

@@ -1,12 +1,14 @@
 //! A real OpenSSH server that trusts the house's user CA and shows a host certificate of its host CA.
 
-use crate::house::{House, free};
+use crate::house::House;
+use crate::reserved::Reserved;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 pub(crate) struct Sshd {
     child: Child,
+    _port: Reserved,
 }
 
 impl Sshd {
@@ -21,7 +23,8 @@ impl Sshd {
             .status()
             .unwrap();
         assert!(made.success());
-        let addr = free();
+        let port = Reserved::port();
+        let addr = port.address();
         let public = dir.join("host.pub").display().to_string();
         house
             .tctl(&[
@@ -68,7 +71,7 @@ impl Sshd {
             }
         }
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child }
+        Self { child, _port: port }
     }
 }
 

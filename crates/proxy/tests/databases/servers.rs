@@ -10,7 +10,7 @@
 //! | `scram`, `md5`, `clear` | PostgreSQL: the password [`PASSWORD`], each in its way |
 //! | `native`, `ed25519`     | MariaDB: the password [`PASSWORD`], each in its way    |
 //!
-//! The database is `orders` for both. Needs Debian's `postgresql` and `mariadb-server`.
+//! The database is `orders` for both. Who includes this has `ports/reserved.rs` as `crate::reserved`. Needs Debian's `postgresql` and `mariadb-server`.
 
 #![allow(
     dead_code,

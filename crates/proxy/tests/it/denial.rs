@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::stand::{Client, PATIENCE, Stand, text};
+use crate::stand::{Client, PATIENCE, Reserved, Stand, text};
 
 /// A user who holds nothing, and may ask for `dba`, which bob reviews.
 async fn alice(stand: &Stand) -> Client {
@@ -99,8 +99,8 @@ async fn certificates_of_others_expired_or_of_no_user_do_not_get_in() {
 async fn a_target_that_cannot_be_reached_or_is_another_is_said_to_be() {
     let stand = Stand::open().await;
     let dave = stand.client("dave", &["dba"]).await;
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    stand.put("node", "db-box", json!({"addr": dead.to_string()})).await;
+    let dead = Reserved::port();
+    stand.put("node", "db-box", json!({"addr": dead.address().to_string()})).await;
     let out = dave.ssh(&["db-box", "true"]).await;
     assert_eq!(
         (out.status.code(), text(&out.stderr).trim()),

@@ -7,11 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::stand::{Client, PATIENCE, Stand, text};
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::stand::{Client, PATIENCE, Reserved, Stand, text};
 
 /// An `ssh` that stays, once its remote command has said that it is there.
 async fn staying(client: &Client, args: &[&str]) -> Child {
@@ -53,7 +49,8 @@ async fn echoes(port: u16) -> bool {
 async fn local_and_remote_forwards_carry_bytes_and_are_written_down() {
     let stand = Stand::open().await;
     let dave = stand.client("dave", &["dba"]).await;
-    let (echo, local, remote) = (echo_server().await, free_port(), free_port());
+    let (echo, here, there) = (echo_server().await, Reserved::port(), Reserved::port());
+    let (local, remote) = (here.number(), there.number());
     let l = format!("{local}:127.0.0.1:{echo}");
     let r = format!("{remote}:127.0.0.1:{echo}");
     let _ssh = staying(&dave, &["-o", "ExitOnForwardFailure=yes", "-L", &l, "-R", &r]).await;
@@ -101,7 +98,8 @@ async fn what_the_role_does_not_allow_is_refused_and_written_down() {
         )
         .await;
     let dave = stand.client("dave", &["dba"]).await;
-    let (echo, local) = (echo_server().await, free_port());
+    let (echo, here, there) = (echo_server().await, Reserved::port(), Reserved::port());
+    let local = here.number();
     let _ssh = staying(&dave, &["-L", &format!("{local}:127.0.0.1:{echo}")]).await;
     assert!(!echoes(local).await);
     let out = dave
@@ -109,7 +107,7 @@ async fn what_the_role_does_not_allow_is_refused_and_written_down() {
             "-o",
             "ExitOnForwardFailure=yes",
             "-R",
-            &format!("{}:127.0.0.1:{echo}", free_port()),
+            &format!("{}:127.0.0.1:{echo}", there.number()),
             "db-box",
             "true",
         ])
@@ -191,7 +189,8 @@ async fn a_dynamic_forward_is_a_socks_proxy_and_names_what_was_reached() {
             let _ = stream.write_all(page).await;
         }
     });
-    let socks = free_port();
+    let reserved = Reserved::port();
+    let socks = reserved.number();
     let _ssh = staying(&dave, &["-o", "ExitOnForwardFailure=yes", "-D", &socks.to_string()]).await;
     let proxy = format!("127.0.0.1:{socks}");
     for (kind, host) in [("--socks5-hostname", "localhost"), ("--socks5", "127.0.0.1")] {

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-use crate::stand::{PATIENCE, Stand, text};
+use crate::stand::{PATIENCE, Reserved, Stand, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_runs_on_the_target_and_its_status_comes_back() {
@@ -229,7 +229,8 @@ async fn a_user_name_can_name_the_target_too() {
 async fn a_connection_without_a_program_stays_until_it_is_ended() {
     let stand = Stand::open().await;
     let dave = stand.client("dave", &["dba"]).await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let reserved = Reserved::port();
+    let port = reserved.number();
     let mut ssh = dave.command("ssh");
     let there = dave.home.join("socket");
     let listener = tokio::net::UnixListener::bind(&there).unwrap();

@@ -22,6 +22,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
+#[path = "../ports/reserved.rs"]
+mod reserved;
+pub(crate) use reserved::Reserved;
+
 /// How long anything in a test may take before it counts as hung.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -43,6 +47,7 @@ pub(crate) struct Stand {
     /// The address of the target's sshd.
     pub(crate) sshd: String,
     _sshd: Child,
+    _port: Reserved,
 }
 
 /// The real clock, moved by the test.
@@ -182,8 +187,9 @@ impl Stand {
             desk,
             seal,
             visitors,
-            sshd: format!("127.0.0.1:{port}"),
+            sshd: port.address().to_string(),
             _sshd: sshd,
+            _port: port,
         };
         stand.put("node", "db-box", json!({"addr": format!("127.0.0.1:{port}")})).await;
         stand.put_role("dba", json!({})).await;
@@ -411,7 +417,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// Starts a real sshd that trusts our user authority and shows a host certificate of ours.
-async fn sshd(dir: &Path, authorities: &Authorities, now: Timestamp) -> (Child, u16) {
+async fn sshd(dir: &Path, authorities: &Authorities, now: Timestamp) -> (Child, Reserved) {
     let dir = dir.join("sshd");
     std::fs::create_dir_all(&dir).unwrap();
     let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap();
@@ -421,13 +427,13 @@ async fn sshd(dir: &Path, authorities: &Authorities, now: Timestamp) -> (Child, 
     write(&dir.join("host"), &key.to_openssh(Default::default()).unwrap(), 0o600);
     write(&dir.join("host-cert.pub"), &certificate.to_openssh().unwrap(), 0o600);
     write(&dir.join("user_ca"), &authorities.trusted_user_ca_keys().unwrap(), 0o600);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (reserved, d) = (Reserved::port(), dir.display());
+    let port = reserved.number();
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {d}/host\nHostCertificate {d}/host-cert.pub\nTrustedUserCAKeys {d}/user_ca\n\
          PermitRootLogin yes\nUsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nAuthorizedKeysFile {d}/authorized\n\
          Subsystem sftp internal-sftp\nAcceptEnv LANG TEST_*\nAllowAgentForwarding yes\nAllowTcpForwarding yes\nAllowStreamLocalForwarding yes\n\
-         MaxStartups 200\nMaxSessions 100\nLogLevel VERBOSE\n",
-        d = dir.display()
+         MaxStartups 200\nMaxSessions 100\nLogLevel VERBOSE\n"
     );
     write(&dir.join("config"), &config, 0o600);
     let _ = std::fs::create_dir_all("/run/sshd");
@@ -454,7 +460,7 @@ async fn sshd(dir: &Path, authorities: &Authorities, now: Timestamp) -> (Child, 
             }
         }
     });
-    (child, port)
+    (child, reserved)
 }
 
 pub(crate) fn write(path: &Path, text: &str, mode: u32) {

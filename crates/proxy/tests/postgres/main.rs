@@ -8,6 +8,8 @@
     reason = "a test that cannot go on fails, which is what it is for"
 )]
 
+#[path = "../ports/reserved.rs"]
+mod reserved;
 #[path = "../databases/servers.rs"]
 mod servers;
 

@@ -6,8 +6,9 @@ use std::process::Command;
 use ca::Authorities;
 
 use super::certificate::Certificate;
-use super::process::{Server, directory, file, free_port, is_root, run, run_as};
+use super::process::{Server, directory, file, is_root, run, run_as};
 use super::{DATABASE, PASSWORD};
+use crate::reserved::Reserved;
 
 const ACCOUNT: &str = "mysql";
 
@@ -50,12 +51,13 @@ impl MariaDb {
         write("server.crt", &certificate.chain);
         write("server.key", &certificate.key);
         write("clients.crt", clients);
-        let port = free_port();
+        let port = Reserved::port();
+        let number = port.number();
         let d = dir.to_str().unwrap();
         write(
             "my.cnf",
             &format!(
-                "{FILES}datadir={d}/data\nsocket={d}/socket\nport={port}\nbind-address=127.0.0.1\nskip-name-resolve\n\
+                "{FILES}datadir={d}/data\nsocket={d}/socket\nport={number}\nbind-address=127.0.0.1\nskip-name-resolve\n\
                  ssl-cert={d}/server.crt\nssl-key={d}/server.key\nssl-ca={d}/clients.crt\n\
                  plugin-load-add=auth_ed25519\nmax_connections=60\nlocal-infile=1\n"
             ),
@@ -70,7 +72,7 @@ impl MariaDb {
 
     /// `127.0.0.1:PORT`.
     pub(crate) fn addr(&self) -> String {
-        format!("127.0.0.1:{}", self.server.port)
+        self.server.port.address().to_string()
     }
 
     /// The authority of its certificate.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use ca::Authorities;
 
 use super::certificate::Certificate;
-use super::process::{Server, free_port, run};
+use super::process::{Server, run};
 use super::{DATABASE, PASSWORD};
+use crate::reserved::Reserved;
 
 /// A running MySQL, with the accounts `app` and `admin` (certificate) and `sha2` (password).
 pub(crate) struct MySql {
@@ -35,12 +36,13 @@ impl MySql {
         write("server.crt", &certificate.chain);
         write("server.key", &certificate.key);
         write("clients.crt", &clients.database_roots_pem());
-        let port = free_port();
+        let port = Reserved::port();
+        let number = port.number();
         let d = &inside;
         write(
             "my.cnf",
             &format!(
-                "[mysqld]\nuser=mysql\ndatadir={d}/data\nsocket={d}/socket\npid-file={d}/pid\nport={port}\n\
+                "[mysqld]\nuser=mysql\ndatadir={d}/data\nsocket={d}/socket\npid-file={d}/pid\nport={number}\n\
                  bind-address=127.0.0.1\nmysqlx=OFF\nskip-name-resolve\nskip-log-bin\nssl-cert={d}/server.crt\n\
                  ssl-key={d}/server.key\nssl-ca={d}/clients.crt\ninnodb-flush-log-at-trx-commit=0\n\
                  innodb-buffer-pool-size=32M\nperformance-schema=OFF\nlocal-infile=1\n"
@@ -59,7 +61,7 @@ impl MySql {
 
     /// `127.0.0.1:PORT`.
     pub(crate) fn addr(&self) -> String {
-        format!("127.0.0.1:{}", self.server.port)
+        self.server.port.address().to_string()
     }
 
     /// The authority of its certificate.

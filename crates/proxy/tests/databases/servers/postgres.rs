@@ -3,8 +3,9 @@
 use ca::Authorities;
 
 use super::certificate::Certificate;
-use super::process::{Server, directory, file, free_port, run, run_as};
+use super::process::{Server, directory, file, run, run_as};
 use super::{DATABASE, PASSWORD};
+use crate::reserved::Reserved;
 
 const ACCOUNT: &str = "postgres";
 
@@ -46,8 +47,8 @@ impl Postgres {
         write("server.key", &certificate.key);
         write("clients.crt", clients);
         write("pg_hba.conf", HBA);
-        let port = free_port();
-        write("postgresql.conf", &settings(port, dir.to_str().unwrap()));
+        let port = Reserved::port();
+        write("postgresql.conf", &settings(port.number(), dir.to_str().unwrap()));
         let command = run_as(ACCOUNT, &[&format!("{bin}/postgres"), "-D", data]);
         let ready = "database system is ready to accept connections";
         let server = Server::start(dir, port, "QUIT", &command, ready);
@@ -59,7 +60,7 @@ impl Postgres {
 
     /// `127.0.0.1:PORT`.
     pub(crate) fn addr(&self) -> String {
-        format!("127.0.0.1:{}", self.server.port)
+        self.server.port.address().to_string()
     }
 
     /// The authority of its certificate.
@@ -79,7 +80,7 @@ impl Postgres {
 
     /// Runs SQL as the superuser over the server's socket; what it prints, unaligned and without headings.
     pub(crate) fn sql(&self, database: &str, text: &str) -> String {
-        let port = self.server.port.to_string();
+        let port = self.server.port.number().to_string();
         let line = [
             "psql",
             "-h",

@@ -1,10 +1,11 @@
 //! A server process that ends with the test, however the test ends.
 
 use std::io::{BufRead, BufReader, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+
+use crate::reserved::Reserved;
 
 /// Stops the server when its standard input ends, which it does when the test's process does, even killed; then
 /// removes its files.
@@ -21,7 +22,7 @@ rm -rf "$dir"
 /// A running server and its directory.
 pub(super) struct Server {
     pub(super) dir: PathBuf,
-    pub(super) port: u16,
+    pub(super) port: Reserved,
     process: Child,
 }
 
@@ -30,7 +31,7 @@ impl Server {
     /// `signal` is what stops it at once.
     pub(super) fn start(
         dir: PathBuf,
-        port: u16,
+        port: Reserved,
         signal: &str,
         command: &[String],
         ready: &str,
@@ -131,9 +132,4 @@ pub(super) fn run(line: &[String]) -> Output {
         String::from_utf8_lossy(&out.stderr)
     );
     out
-}
-
-/// A port that was free a moment ago.
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
