@@ -15,18 +15,25 @@ help: ## What there is
 .PHONY: demo
 demo: ## Play the story against a real sshd; stays until Ctrl-C (ONCE=1 ends after the story)
 	@scripts/install demo
+	@scripts/web
 	$(CARGO) build --release --locked --bins
 	@python3 scripts/demo.py --bin "$(TARGET)/release" $(if $(ONCE),--once)
 
 .PHONY: stand
 stand: ## Daemon, peers and users in the foreground; prints the path of stand.json
 	@scripts/install demo
+	@scripts/web
 	$(CARGO) build --release --locked --bins
 	@python3 scripts/stand.py --bin "$(TARGET)/release" $(if $(DIR),--dir "$(DIR)")
+
+.PHONY: web
+web: ## Build the web UI into web/dist; the next cargo build takes it into the daemon
+	@scripts/web --must
 
 .PHONY: test
 test: ## Everything: format, lints, rules of the house, all tests
 	@scripts/install test
+	@scripts/web
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) build --workspace --bins --locked

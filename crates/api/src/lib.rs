@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod authority;
+pub mod browser;
 pub mod bundle;
 pub mod cast;
 pub mod database;

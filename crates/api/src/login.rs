@@ -75,6 +75,9 @@ pub struct InviteView {
     pub totp_secret: String,
     /// The same as an `otpauth://` link, which a QR code carries.
     pub totp_url: String,
+    /// The QR code of that link: rows of `0` (light) and `1` (dark), without the quiet zone.
+    #[serde(default)]
+    pub totp_qr: Vec<String>,
     /// When the invite ends.
     #[schema(value_type = String, format = DateTime)]
     pub expires: Timestamp,
@@ -100,6 +103,9 @@ pub struct InviteAcceptance {
     /// What is to be certified at once; without it there is no login and the answer is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<LoginKeys>,
+    /// Log this browser in: the answer sets its cookie. Not together with `keys`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub browser: bool,
 }
 
 impl fmt::Debug for InviteAcceptance {

@@ -11,6 +11,7 @@
 //! permissions. A certificate says who; the policy is asked at every use.
 
 mod attempt;
+pub(crate) mod browser;
 mod credential;
 mod door;
 mod handlers;

@@ -20,6 +20,7 @@ pub(crate) use draft::draft;
 pub(crate) use filed::made_up;
 pub use filed::{dry_run, file};
 pub(crate) use handlers::routes;
+pub(crate) use list::can_review;
 pub use view::show;
 pub(crate) use view::{Eyes, told};
 

@@ -181,7 +181,7 @@ impl House {
                 Arc::clone(&certificate),
                 Arc::clone(clock),
             )?,
-            http: Arc::new(Api { router: control.router(), stop }),
+            http: Arc::new(Api { router: crate::web::around(control.router()), stop }),
             names,
             trusted: config
                 .proxy_protocol_from

@@ -16,3 +16,4 @@ mod metrics;
 mod restore;
 mod retention;
 mod tls;
+mod web;

@@ -1,6 +1,7 @@
 //! Logging in and out.
 
 use super::{Auth, Endpoint, Parameter};
+use crate::browser::BrowserView;
 use crate::login::{
     InviteAcceptance, InviteView, LoginAnswer, LoginRequest, LoginView, MfaView, StatusView,
     WebLogin, WebLoginAnswer,
@@ -17,6 +18,30 @@ pub const LOGIN_WEB: Endpoint =
     Endpoint::post("/v1/login/web", "loginWeb", "Log in a browser", Auth::Public)
         .takes::<WebLogin>()
         .answers::<WebLoginAnswer>();
+/// Logs a browser in by a cookie.
+pub const BROWSER_LOGIN: Endpoint = Endpoint::post(
+    "/v1/browser",
+    "beginBrowserSession",
+    "Log a browser in: the answer sets a cookie that no script can read",
+    Auth::Public,
+)
+.takes::<WebLogin>()
+.answers::<BrowserView>();
+/// Who sits before the screen.
+pub const BROWSER_SHOW: Endpoint = Endpoint::get(
+    "/v1/browser",
+    "showBrowserSession",
+    "Say who the caller is, what to offer, and how calls of this session prove themselves",
+    Auth::User,
+)
+.answers::<BrowserView>();
+/// Ends the browser's login and takes the cookie back.
+pub const BROWSER_LOGOUT: Endpoint = Endpoint::delete(
+    "/v1/browser",
+    "endBrowserSession",
+    "End this browser's login and take its cookie back",
+    Auth::User,
+);
 /// Logs a machine in.
 pub const LOGIN_TOKEN: Endpoint =
     Endpoint::post("/v1/login/token", "loginToken", "Log a machine in by its token", Auth::Public)
@@ -27,6 +52,13 @@ pub const LOGIN_LIST: Endpoint =
     Endpoint::get("/v1/logins", "listLogins", "List logins that have not ended", Auth::User)
         .query(&[Parameter::new("user", "Another user's; needs the rule to read users.")])
         .pages::<LoginView>();
+/// Ends all of one's own.
+pub const LOGIN_END_ALL: Endpoint = Endpoint::delete(
+    "/v1/logins",
+    "endLogins",
+    "End every login of one's own, this one too",
+    Auth::User,
+);
 /// Ends one login.
 pub const LOGIN_END: Endpoint = Endpoint::delete(
     "/v1/logins/{id}",
@@ -83,8 +115,12 @@ pub const MFA: Endpoint =
 pub const ALL: &[Endpoint] = &[
     LOGIN,
     LOGIN_WEB,
+    BROWSER_LOGIN,
+    BROWSER_SHOW,
+    BROWSER_LOGOUT,
     LOGIN_TOKEN,
     LOGIN_LIST,
+    LOGIN_END_ALL,
     LOGIN_END,
     LOGOUT,
     INVITE,

@@ -89,10 +89,12 @@ async fn around(State(control): State<Control>, mut request: Request, next: Next
     response
 }
 
-/// Runs the call; of a caller nobody knows by the connection, a session token may say who it is.
+/// Runs the call; of a caller nobody knows by the connection, a session token may say who it is: given as such, or in
+/// a browser's cookie.
 async fn run(control: &Control, mut request: Request, next: Next) -> Response {
     let anonymous = matches!(request.extensions().get(), None | Some(Caller::Anonymous { .. }));
-    if anonymous && let Some(token) = session_token(&request) {
+    let cookie = || crate::login::browser::token(request.headers(), request.method());
+    if anonymous && let Some(token) = session_token(&request).or_else(cookie) {
         match crate::login::session_identity(control, token).await {
             Ok(Some(identity)) => _ = request.extensions_mut().insert(Caller::User(identity)),
             Ok(None) => {}

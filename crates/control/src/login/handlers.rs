@@ -20,12 +20,11 @@ use store::kv::Commit;
 use zeroize::Zeroizing;
 
 use super::{
-    How, Issue, bearer,
+    How, Issue, browser,
     credential::{Credential, credential_key},
-    digest,
     door::{Shown, enter},
-    invite, issue, logins, page,
-    web::{Session, token_key},
+    invite::{self, Accepted, Wanted},
+    issue, logins, page,
 };
 use crate::{
     Caller, Control, Failure, Routes,
@@ -39,8 +38,12 @@ pub(crate) fn routes(routes: Routes) -> Routes {
     routes
         .on(&table::LOGIN, log_in)
         .on(&table::LOGIN_WEB, log_in_web)
+        .on(&table::BROWSER_LOGIN, browser::log_in)
+        .on(&table::BROWSER_SHOW, browser::show)
+        .on(&table::BROWSER_LOGOUT, browser::log_out)
         .on(&table::LOGIN_TOKEN, crate::tokens::log_in)
         .on(&table::LOGIN_LIST, list)
+        .on(&table::LOGIN_END_ALL, browser::end_all)
         .on(&table::LOGIN_END, end)
         .on(&table::LOGOUT, log_out)
         .on(&table::INVITE, show_invite)
@@ -84,21 +87,14 @@ async fn log_in_web(
     };
     let answer = enter(&control, &caller, shown, async |user| {
         let wish = Issue { user, how: How::Web, ttl: None, caller: &caller };
-        let identity = wish.identity(&control);
-        let token = bearer();
-        let session = Session { user: user.to_string(), login: identity.login.to_string() };
-        let bytes = serde_json::to_vec(&session).map_err(Failure::internal)?;
-        let commit = wish
-            .commit(&control, &identity, Some(&token))?
-            .put(token_key(&digest(&token)), bytes)
-            .and(logins::forget_ended(&control, user).await?);
+        let (begun, commit) = browser::begin(&control, &wish)?;
         let answer = WebLoginAnswer {
             user: user.to_string(),
-            login: identity.login.to_string(),
-            session_token: token,
-            expires: identity.expires,
+            login: begun.identity.login.to_string(),
+            session_token: begun.token.to_string(),
+            expires: begun.identity.expires,
         };
-        Ok((answer, commit))
+        Ok((answer, commit.and(logins::forget_ended(&control, user).await?)))
     });
     Ok(Json(answer.await?))
 }
@@ -184,10 +180,15 @@ async fn find(
 
 /// `POST /v1/logout`
 async fn log_out(State(control): State<Control>, caller: Caller) -> Result<StatusCode, Failure> {
-    match &caller {
+    end_this(&control, &caller).await
+}
+
+/// Ends the login that a call was made with.
+pub(super) async fn end_this(control: &Control, caller: &Caller) -> Result<StatusCode, Failure> {
+    match caller {
         Caller::User(identity) => {
             let (user, login) = (&identity.user, identity.login);
-            logins::end(&control, &caller, user, login, identity.expires).await?;
+            logins::end(control, caller, user, login, identity.expires).await?;
             Ok(StatusCode::NO_CONTENT)
         }
         Caller::Admin { .. } | Caller::Anonymous { .. } => {
@@ -214,10 +215,21 @@ async fn accept(
 ) -> Result<Response, Failure> {
     let open = invite::open(&control, &caller, &token).await?;
     let password = Zeroizing::new(wish.password);
-    let answer = open.accept(&control, &caller, password, &wish.totp, wish.keys.as_ref()).await?;
-    Ok(match answer {
-        Some(answer) => Json(answer).into_response(),
-        None => StatusCode::NO_CONTENT.into_response(),
+    let wanted = match (&wish.keys, wish.browser) {
+        (Some(_), true) => {
+            return Err(Failure::field(
+                "browser",
+                "certificates and a cookie cannot be had at once",
+            ));
+        }
+        (Some(keys), false) => Wanted::Certificates(keys),
+        (None, true) => Wanted::Cookie,
+        (None, false) => Wanted::Nothing,
+    };
+    Ok(match open.accept(&control, &caller, password, &wish.totp, wanted).await? {
+        Accepted::Certificates(answer) => Json(answer).into_response(),
+        Accepted::Cookie(begun) => browser::welcome(&control, &begun),
+        Accepted::Nothing => StatusCode::NO_CONTENT.into_response(),
     })
 }
 
@@ -256,7 +268,7 @@ async fn send_page(
     if *password != *again {
         return page::form(&view, Some("The two passwords differ."));
     }
-    match open.accept(&control, &caller, password, &totp, None).await {
+    match open.accept(&control, &caller, password, &totp, Wanted::Nothing).await {
         Ok(_) => page::done(&view.user, control.public_addr()),
         Err(failure) if failure.problem.status == 422 => {
             let why = failure.problem.errors.first().map(|error| match error.path.as_str() {

@@ -12,12 +12,13 @@ use api::problem::Problem;
 use api::user::Invite;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{SignedDuration, Timestamp};
+use qrcode::{Color, EcLevel, QrCode};
 use serde::{Deserialize, Serialize};
 use store::kv::{Commit, CommitError, Revision};
 use zeroize::Zeroizing;
 
 use super::{
-    How, Issue, bearer,
+    How, Issue, bearer, browser,
     credential::{Credential, credential_key, failures_key},
     digest, is_bearer, issue, password,
     totp::{self, Step},
@@ -39,6 +40,34 @@ struct Kept {
 }
 
 type UserNameText = String;
+
+/// How whoever accepts an invite wants to be logged in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted<'a> {
+    /// By certificates for these keys.
+    Certificates(&'a LoginKeys),
+    /// By a cookie.
+    Cookie,
+    /// Not now.
+    Nothing,
+}
+
+/// How whoever accepted an invite is logged in.
+pub(crate) enum Accepted {
+    /// By these certificates.
+    Certificates(Box<LoginAnswer>),
+    /// By the cookie of this session.
+    Cookie(browser::Begun),
+    /// Not at all.
+    Nothing,
+}
+
+/// A text as the rows of its QR code. Empty when it does not fit, which no secret of ours does.
+fn qr(text: &str) -> Vec<String> {
+    let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::M) else { return Vec::new() };
+    let dark = |colour: &Color| if *colour == Color::Dark { '1' } else { '0' };
+    code.to_colors().chunks(code.width()).map(|row| row.iter().map(dark).collect()).collect()
+}
 
 /// An open invite.
 pub(crate) struct Open {
@@ -134,12 +163,13 @@ impl Open {
             user: user.to_owned(),
             cluster: control.cluster().to_owned(),
             totp_secret,
+            totp_qr: qr(&totp_url),
             totp_url,
             expires: self.expires,
         })
     }
 
-    /// Uses the invite up: sets password and second factor, and with `keys` logs in at once.
+    /// Uses the invite up: sets password and second factor, and logs in at once as `wanted`.
     ///
     /// # Errors
     /// By field for a password or a code that is not taken; [`gone`] when someone was faster.
@@ -149,8 +179,8 @@ impl Open {
         caller: &Caller,
         password: Zeroizing<String>,
         code: &str,
-        keys: Option<&LoginKeys>,
-    ) -> Result<Option<LoginAnswer>, Failure> {
+        wanted: Wanted<'_>,
+    ) -> Result<Accepted, Failure> {
         let user = &self.user;
         if let Some(why) = password::objection(&password, user.as_str()) {
             return Err(Failure::field("password", why));
@@ -185,13 +215,17 @@ impl Open {
             .put(credential_key(user), credential.seal(control, user)?)
             .delete(failures_key(user))
             .event(enrolled);
-        let (answer, commit) = match keys {
-            Some(keys) => {
-                let wish = Issue { user, how: How::Invite, ttl: None, caller };
+        let wish = Issue { user, how: How::Invite, ttl: None, caller };
+        let (answer, commit) = match wanted {
+            Wanted::Certificates(keys) => {
                 let (answer, login) = issue(control, &wish, keys)?;
-                (Some(answer), commit.and(login))
+                (Accepted::Certificates(Box::new(answer)), commit.and(login))
             }
-            None => (None, commit),
+            Wanted::Cookie => {
+                let (begun, login) = browser::begin(control, &wish)?;
+                (Accepted::Cookie(begun), commit.and(login))
+            }
+            Wanted::Nothing => (Accepted::Nothing, commit),
         };
         match control.store().commit(commit).await {
             Ok(_) => Ok(answer),

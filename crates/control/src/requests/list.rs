@@ -102,6 +102,12 @@ fn status(state: RequestState) -> Status {
     }
 }
 
+/// Whether this user may review anything at all.
+pub(crate) fn can_review(control: &Control, identity: &Identity) -> bool {
+    let policy = control.store().policy();
+    policy.read(|policy| capability::capabilities(policy, &identity.user).can_review)
+}
+
 /// What the caller may ask for and review.
 pub(super) fn capabilities(control: &Control, identity: &Identity) -> Capabilities {
     control.store().policy().read(|policy| {

@@ -10,6 +10,7 @@
 
 mod authorities;
 mod batch;
+mod browsers;
 mod contract;
 mod coverage;
 mod databases;

@@ -46,6 +46,7 @@ pub(super) fn enter(
         password: password.expose_secret().to_owned(),
         totp: code(cx)?,
         keys: Some(LoginKeys { ssh: keys.ssh_public.clone(), tls: keys.tls_public.clone() }),
+        browser: false,
     };
     let answer: LoginAnswer = api.tell(&ACCEPT, &[&token], &acceptance)?;
     Ok(Entered { address, pin, keys, answer })
