@@ -113,6 +113,10 @@ pub struct DatabaseAuth {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(write_only)]
     pub passwords: BTreeMap<String, String>,
+    /// Whether `md5` and `mysql_native_password` are answered where nobody knows who listens: on another machine without
+    /// TLS, or with `tls.mode: insecure`. Whoever sees the answer guesses the password from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_weak_methods: bool,
 }
 
 impl std::fmt::Debug for DatabaseAuth {
@@ -120,6 +124,7 @@ impl std::fmt::Debug for DatabaseAuth {
         f.debug_struct("DatabaseAuth")
             .field("method", &self.method)
             .field("passwords", &"***")
+            .field("allow_weak_methods", &self.allow_weak_methods)
             .finish()
     }
 }

@@ -20,6 +20,7 @@ mod roles;
 mod rules;
 mod write;
 
+pub use databases::{Declared, Readers};
 pub(crate) use find::{allowed, decode, fetch, load};
 pub(crate) use write::{Beside, check_head, save, sealed, tell};
 

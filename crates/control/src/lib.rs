@@ -31,4 +31,5 @@ mod users;
 
 pub use caller::Caller;
 pub use control::{Clock, Control, Parts};
+pub use documents::{Declared, Readers};
 pub use http::{Failure, Routes};

@@ -47,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long a recording is kept after its session ended; for ever without.
     pub keep_recordings: Option<SignedDuration>,
+    /// The file of databases that the configuration declares: documents of `kind: db`.
+    pub databases_file: Option<PathBuf>,
     /// Log output.
     pub log: Log,
 }
@@ -186,6 +188,7 @@ impl Config {
                     .map_or(1024, |count| count.0),
                 sessions: limits.value::<Count>("sessions").map_or(10_000, |count| count.0),
             },
+            databases_file: file.value("databases_file"),
             keep_recordings: recording.value::<Kept>("retention").and_then(|kept| kept.0),
             log: Log {
                 level: overrides.level.or_else(|| log.value("level")).unwrap_or(Level::Info),

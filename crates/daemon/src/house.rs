@@ -10,7 +10,7 @@ use crate::ask::Desk;
 use crate::config::Config;
 use crate::metrics::{self, Calls};
 use crate::retention::Retention;
-use crate::{admin, diag, http, keys, tls};
+use crate::{admin, declared, diag, http, keys, tls};
 use access::name::ClusterName;
 use anyhow::Context as _;
 use control::{Caller, Control};
@@ -165,6 +165,7 @@ impl House {
             limits: control::http::Limits::default(),
             meter: Arc::new(calls),
         });
+        declared::databases(&control, config.databases_file.as_deref()).await?;
         let names = names(config);
         let certificate = tls::Certificate::new(Arc::clone(&authorities), certified(&names), now)?;
         let proxy = Proxy::new(proxy::Parts {

@@ -7,6 +7,7 @@ mod admin;
 mod ask;
 pub mod command;
 pub mod config;
+mod declared;
 mod diag;
 pub mod house;
 mod http;

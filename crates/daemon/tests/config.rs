@@ -31,7 +31,7 @@ fn every_problem_is_told_at_once() {
             line 6: limits.sesions: unknown key; known here: unauthenticated, unauthenticated_per_address, sessions
             line 7: log: must be a map of keys
             line 9: proxy_protocol.trusted[1]: `nowhere`: invalid IP address syntax
-            line 10: telemetry: unknown key; known here: seal, proxy_protocol, limits, recording, log, data_dir, listen, mysql_listen, public_addr, diag_listen, cluster
+            line 10: telemetry: unknown key; known here: seal, proxy_protocol, limits, recording, log, data_dir, listen, mysql_listen, public_addr, diag_listen, cluster, databases_file
         "#]],
     );
 }

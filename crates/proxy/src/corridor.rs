@@ -18,7 +18,7 @@ use serde_json::json;
 use store::recording::{Meta, Outcome};
 
 use crate::House;
-use crate::database;
+use crate::database::provision::Stay;
 use crate::error::Error;
 use crate::gate::{Caller, Cut, Refused, Rights, guard, new_session_id};
 use crate::live::{Counted, Session};
@@ -127,6 +127,7 @@ async fn run<D: Door>(
     let _open = session.house.open.token();
     let _counted = counted;
     let entry = session.house.registry.enter(&session);
+    let stay = Stay::of(&session);
     let ended = door.serve(guest, Arc::clone(&session), guard(Arc::clone(&session))).await;
     let (outcome, result) = match ended {
         Ended::Finished => (Outcome::Finished, Ok(())),
@@ -140,6 +141,6 @@ async fn run<D: Door>(
     };
     session.recording.close(outcome, session.now()).await;
     entry.leave().await;
-    database::provision::leave(&session).await;
+    stay.end().await;
     result
 }

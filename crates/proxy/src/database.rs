@@ -49,6 +49,8 @@ pub struct Database {
     pub tls: TargetTls,
     /// How the asked user is logged in.
     pub login: DbLogin,
+    /// Whether passwords that are hashed badly may be answered for where nobody knows who listens.
+    pub weak_methods: bool,
     /// The account that makes users, where users are made.
     pub admin: Option<DbAdmin>,
     /// The version that MySQL's greeting shows before the server was dialled, as the document says.

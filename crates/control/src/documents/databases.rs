@@ -1,6 +1,9 @@
 //! Databases: how we know them and how we log in there.
 
+mod declared;
 mod trust;
+
+pub use declared::{Declared, Readers};
 
 use super::nodes::check_addr;
 use super::{Beside, Desk, Kept, Table, check_head, mount, sealed};
@@ -78,59 +81,80 @@ impl Kept for DatabaseDocument {
             let why = "whoever answers at this address is taken for the database";
             warnings.push(FieldProblem::at("spec.tls.mode", why));
         }
+        if self.spec.auth.allow_weak_methods {
+            let why = "whoever sees the log-in can guess its password";
+            warnings.push(FieldProblem::at("spec.auth.allow_weak_methods", why));
+        }
         Ok(warnings)
     }
 
-    /// Passwords go into the same commit, sealed, and out of the document: what is stored, audited and read back never
-    /// held one.
     async fn settle(
         &mut self,
         control: &Control,
         _before: Option<&Self>,
     ) -> Result<Beside, Failure> {
-        let context = secret_name(&self.metadata.name);
-        let key = store::secrets::key(&context);
-        let given: Passwords = std::mem::take(&mut self.spec.auth.passwords)
-            .into_iter()
-            .map(|(user, password)| (user, Zeroizing::new(password)))
-            .collect();
-        let admin = self.spec.admin_user.as_mut().and_then(|admin| admin.password.take());
-        let admin = admin.map(Zeroizing::new);
-        let before = passwords(control, &context).await?;
-        let mut kept = Passwords::new();
-        if self.spec.auth.method == DatabaseAuthMethod::Password {
-            if given.is_empty() {
-                kept.extend(before.iter().filter(|(user, _)| *user != ADMIN).map(cloned));
-            } else {
-                kept.extend(given);
-            }
-            if kept.is_empty() {
-                let why = "missing: this method needs them, and none are sealed yet";
-                return Err(Failure::field("spec.auth.passwords", why));
-            }
-        }
-        if self.spec.admin_user.as_ref().is_some_and(by_password) {
-            let password = admin.or_else(|| before.get(ADMIN).cloned());
-            let Some(password) = password else {
-                let why = "missing: this method needs it, and none is sealed yet";
-                return Err(Failure::field("spec.admin_user.password", why));
-            };
-            kept.insert(ADMIN.to_owned(), password);
-        }
-        let commit = if kept.is_empty() {
-            Commit::new().delete(key)
-        } else {
-            let plain: BTreeMap<&str, &str> =
-                kept.iter().map(|(user, text)| (user.as_str(), text.as_str())).collect();
-            let json = Zeroizing::new(serde_json::to_vec(&plain).map_err(Failure::internal)?);
-            Commit::new().put(key, sealed(control, &json, &context)?)
-        };
+        declared::is_dynamic(control, &self.metadata.name).await?;
+        let (commit, _) = seal_passwords(self, control).await?;
         Ok(Beside { commit, ..Beside::default() })
     }
 
-    async fn leave(_: &Control, name: &str) -> Result<Commit, Failure> {
+    async fn leave(control: &Control, name: &str) -> Result<Commit, Failure> {
+        declared::is_dynamic(control, name).await?;
         Ok(Commit::new().delete(store::secrets::key(&secret_name(name))))
     }
+}
+
+/// Whether a document as it was written holds passwords.
+fn holds_secrets(spec: &DatabaseSpec) -> bool {
+    let admin = spec.admin_user.as_ref().is_some_and(|admin| admin.password.is_some());
+    admin || !spec.auth.passwords.is_empty()
+}
+
+/// Takes the passwords out of a document: what is stored, audited and read back never held one. What writes them
+/// sealed, and whether they are others than are sealed now.
+async fn seal_passwords(
+    document: &mut DatabaseDocument,
+    control: &Control,
+) -> Result<(Commit, bool), Failure> {
+    let context = secret_name(&document.metadata.name);
+    let key = store::secrets::key(&context);
+    let given: Passwords = std::mem::take(&mut document.spec.auth.passwords)
+        .into_iter()
+        .map(|(user, password)| (user, Zeroizing::new(password)))
+        .collect();
+    let admin = document.spec.admin_user.as_mut().and_then(|admin| admin.password.take());
+    let admin = admin.map(Zeroizing::new);
+    let before = passwords(control, &context).await?;
+    let mut kept = Passwords::new();
+    if document.spec.auth.method == DatabaseAuthMethod::Password {
+        if given.is_empty() {
+            kept.extend(before.iter().filter(|(user, _)| *user != ADMIN).map(cloned));
+        } else {
+            kept.extend(given);
+        }
+        if kept.is_empty() {
+            let why = "missing: this method needs them, and none are sealed yet";
+            return Err(Failure::field("spec.auth.passwords", why));
+        }
+    }
+    if document.spec.admin_user.as_ref().is_some_and(by_password) {
+        let password = admin.or_else(|| before.get(ADMIN).cloned());
+        let Some(password) = password else {
+            let why = "missing: this method needs it, and none is sealed yet";
+            return Err(Failure::field("spec.admin_user.password", why));
+        };
+        kept.insert(ADMIN.to_owned(), password);
+    }
+    let is_new = kept != before;
+    let commit = if kept.is_empty() {
+        Commit::new().delete(key)
+    } else {
+        let plain: BTreeMap<&str, &str> =
+            kept.iter().map(|(user, text)| (user.as_str(), text.as_str())).collect();
+        let json = Zeroizing::new(serde_json::to_vec(&plain).map_err(Failure::internal)?);
+        Commit::new().put(key, sealed(control, &json, &context)?)
+    };
+    Ok((commit, is_new))
 }
 
 fn check_tls(spec: &DatabaseSpec, problems: &mut Vec<FieldProblem>) {

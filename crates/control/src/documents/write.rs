@@ -172,7 +172,13 @@ fn changed(kind: Kind, name: &str) -> Failure {
         .into()
 }
 
-fn event(control: &Control, caller: &Caller, kind: Kind, verb: &str, name: &str) -> NewEvent {
+pub(super) fn event(
+    control: &Control,
+    caller: &Caller,
+    kind: Kind,
+    verb: &str,
+    name: &str,
+) -> NewEvent {
     let noun = match kind {
         Kind::AccessMonitoringRule => "rule",
         Kind::Db

@@ -3,6 +3,7 @@
 #[path = "../../../proxy/tests/databases/servers.rs"]
 mod servers;
 
+mod declared;
 mod mysql;
 mod postgres;
 

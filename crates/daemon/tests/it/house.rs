@@ -21,6 +21,8 @@ pub(crate) struct House {
     pub(crate) daemon: Option<Daemon>,
     /// The pin of a daemon that printed none to us.
     pub(crate) told_pin: Option<String>,
+    /// The configuration file, where there is one.
+    pub(crate) config: Option<PathBuf>,
     /// Keeps the addresses above, also while no daemon runs.
     _ports: [Reserved; 3],
 }
@@ -61,7 +63,7 @@ impl House {
         let dir = tempfile::Builder::new().prefix("countersign-it-").tempdir().unwrap();
         let ports = [(); 3].map(|()| Reserved::port());
         let [listen, diag, mysql] = ports.each_ref().map(Reserved::address);
-        Self { dir, listen, diag, mysql, daemon: None, told_pin: None, _ports: ports }
+        Self { dir, listen, diag, mysql, daemon: None, told_pin: None, config: None, _ports: ports }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -88,6 +90,9 @@ impl House {
             "--log-level",
             "warn",
         ]);
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
         command.stdin(Stdio::null());
         command
     }

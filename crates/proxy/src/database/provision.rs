@@ -199,8 +199,37 @@ pub(super) async fn enter(session: &Session, database: &Database) -> Result<(), 
     session.note("db.user.made", json!({ "account": &*key.1, "roles": wanted })).await
 }
 
+/// Sees that the user who was made for a session is let go when it ends, also when its task does not come to its end.
+pub(crate) struct Stay(Option<Arc<Session>>);
+
+impl Stay {
+    /// Of a session that may make a user.
+    pub(crate) fn of(session: &Arc<Session>) -> Self {
+        Self(Some(Arc::clone(session)))
+    }
+
+    /// The session has ended.
+    pub(crate) async fn end(mut self) {
+        if let Some(session) = self.0.take() {
+            leave(&session).await;
+        }
+    }
+}
+
+impl Drop for Stay {
+    /// A door that panicked is no reason for its user to stay. Without a runtime the note does it, at the next start.
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            tracing::error!(session = %session.id, "a session broke off; if a database user was made for it, he is let go");
+            runtime.spawn(async move { leave(&session).await });
+        }
+    }
+}
+
 /// `session` has ended: takes what it brought from its user, and after his last session closes or removes him.
-pub(crate) async fn leave(session: &Session) {
+async fn leave(session: &Session) {
     let key: Key = (session.caller.target().clone(), session.caller.account().into());
     let house = &session.house;
     {

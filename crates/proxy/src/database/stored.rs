@@ -100,6 +100,7 @@ impl StoredDatabases {
             },
             tls: self.tls(spec.tls).await?,
             login,
+            weak_methods: spec.auth.allow_weak_methods,
             admin,
             server_version: spec.server_version,
         }))
@@ -193,6 +194,8 @@ enum Mode {
 struct Auth {
     #[serde(default)]
     method: Method,
+    #[serde(default)]
+    allow_weak_methods: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]

@@ -76,6 +76,7 @@ pub(super) fn database(protocol: Protocol, addr: &str, ca: &str) -> Database {
             trust: Arc::new(Trust::named(trusted)),
         },
         login: DbLogin::Certificate,
+        weak_methods: false,
         admin: None,
         server_version: None,
     }

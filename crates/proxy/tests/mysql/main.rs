@@ -15,6 +15,7 @@ mod servers;
 
 mod client;
 mod cut;
+mod faulty;
 mod made;
 mod raw;
 mod stand;

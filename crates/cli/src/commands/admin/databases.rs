@@ -189,7 +189,9 @@ fn auth(cx: &mut Context, user: Option<String>) -> Result<DatabaseAuth, Error> {
     let Some(user) = user else { return Ok(DatabaseAuth::default()) };
     let password =
         cx.read_line()?.ok_or_else(|| Error::usage("there is no password on standard input"))?;
-    Ok(DatabaseAuth { method: DatabaseAuthMethod::Password, passwords: [(user, password)].into() })
+    let passwords = [(user, password)].into();
+    let method = DatabaseAuthMethod::Password;
+    Ok(DatabaseAuth { method, passwords, ..DatabaseAuth::default() })
 }
 
 /// The address with the usual port, where it has none.

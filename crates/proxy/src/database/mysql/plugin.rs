@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::ed25519;
 use crate::database::Fault;
-use crate::database::guard::{Guard, VERIFIED};
+use crate::database::guard::{Guard, KNOWN, VERIFIED};
 
 /// The length of `client_ed25519`'s challenge, in bytes.
 const ED25519_CHALLENGE: usize = 32;
@@ -70,6 +70,10 @@ impl Plugin {
             }
             Self::CachingSha2 | Self::Native | Self::Sha256 if password.is_empty() => Vec::new(),
             Self::CachingSha2 => caching_sha2(password.as_bytes(), scramble()?),
+            // Two rounds of SHA-1: whoever sees the answer guesses the password from it, and fast.
+            Self::Native if guard == Guard::Open => {
+                return Err(Fault::Unsafe { method: self.name(), needs: KNOWN });
+            }
             Self::Native => native(password.as_bytes(), scramble()?),
             Self::Clear => self.clear(password, guard)?,
             // One byte asks for the server's key, where the password itself may not go.
@@ -129,4 +133,28 @@ fn digest(algorithm: &'static Algorithm, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> 
 
 fn xor(left: &[u8], right: &[u8]) -> Vec<u8> {
     left.iter().zip(right).map(|(a, b)| a ^ b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_guessed_fast_is_not_for_everybody() {
+        let answer = |plugin: Plugin, guard| plugin.answer("secret", &[7; SCRAMBLE], guard);
+        for guard in [Guard::Verified, Guard::Local, Guard::Waived] {
+            assert_eq!(answer(Plugin::Native, guard).unwrap().len(), 20);
+        }
+        let refused = answer(Plugin::Native, Guard::Open).unwrap_err();
+        assert!(matches!(refused, Fault::Unsafe { method: plugin::NATIVE, .. }), "{refused:?}");
+        assert!(refused.to_string().contains("allow_weak_methods"), "{refused}");
+        // Salted SHA-256 of the server's own choosing goes everywhere; the password itself nowhere but to who proved it.
+        assert_eq!(answer(Plugin::CachingSha2, Guard::Open).unwrap().len(), 32);
+        for guard in [Guard::Local, Guard::Waived, Guard::Open] {
+            assert!(matches!(answer(Plugin::Clear, guard), Err(Fault::Unsafe { .. })));
+        }
+        // Nothing is told by a password that is empty.
+        let empty = Plugin::Native.answer("", &[7; SCRAMBLE], Guard::Open).unwrap();
+        assert_eq!(empty.as_slice(), b"");
+    }
 }

@@ -11,7 +11,7 @@ use wire::postgres::{Malformed, Startup};
 use super::PgLeg;
 use super::scram::Scram;
 use crate::database::dial::Errand;
-use crate::database::guard::{Guard, VERIFIED};
+use crate::database::guard::{Guard, KNOWN, VERIFIED};
 use crate::database::{Database, DbLogin, Fault, Leg, ServerError, tls};
 
 const STEP: &str = "the log-in";
@@ -46,7 +46,7 @@ pub(super) async fn log_in(
         match kind {
             b'R' if !done => {
                 let request = auth::parse(&body).map_err(malformed)?;
-                done = talk.answer(errand, database, request)?;
+                done = talk.answer(errand, database, request).await?;
             }
             b'E' => return Err(Fault::Server(Box::new(server_error(&body)))),
             // Only now the server looks for the user and the database: it says whether it found them, or goes on.
@@ -137,7 +137,7 @@ impl Talk {
     }
 
     /// Answers a request; whether the log-in is done.
-    fn answer(
+    async fn answer(
         &mut self,
         errand: &Errand<'_>,
         database: &Database,
@@ -147,6 +147,14 @@ impl Talk {
             DbLogin::Password(password) => Ok(password.as_bytes()),
             DbLogin::Certificate => Err(Fault::NoPassword(method)),
         };
+        if let Request::Continue(data) = request
+            && let Some(scram) = self.scram.take()
+        {
+            let scram = scram.go_on(data).await?;
+            auth::sasl_go_on(&mut self.out, scram.message());
+            self.scram = Some(scram);
+            return Ok(false);
+        }
         match (request, &mut self.scram) {
             (Request::Done, None) => return Ok(true),
             (Request::Done, Some(scram)) => return scram.is_proven().map(|()| true),
@@ -157,9 +165,9 @@ impl Talk {
                 auth::password(&mut self.out, password("password")?);
             }
             (Request::Md5(salt), None) => {
-                // Whoever sees the answer can log in with it, or guess the password from it.
+                // Whoever sees the answer can guess the password from it, and hashes of this kind are guessed fast.
                 if self.guard == Guard::Open {
-                    return Err(Fault::Unsafe { method: "md5", needs: VERIFIED });
+                    return Err(Fault::Unsafe { method: "md5", needs: KNOWN });
                 }
                 let hash = md5_hash(errand.account.as_bytes(), password("md5")?, salt);
                 auth::password(&mut self.out, hash.as_bytes());
@@ -169,10 +177,6 @@ impl Talk {
                     Scram::begin(&self.leg, password("scram-sha-256")?, offered)?;
                 auth::sasl_begin(&mut self.out, mechanism, scram.message());
                 self.scram = Some(scram);
-            }
-            (Request::Continue(data), Some(scram)) => {
-                scram.go_on(data)?;
-                auth::sasl_go_on(&mut self.out, scram.message());
             }
             (Request::Final(data), Some(scram)) => scram.finish(data)?,
             (Request::Other(number), _) => {
@@ -184,7 +188,8 @@ impl Talk {
                 };
                 return Err(Fault::Method(name.into()));
             }
-            (Request::Continue(_) | Request::Final(_), None)
+            (Request::Continue(_), _)
+            | (Request::Final(_), None)
             | (Request::Cleartext | Request::Md5(_) | Request::Sasl(_), Some(_)) => {
                 return Err(Fault::Malformed("it asks for things out of their order".into()));
             }

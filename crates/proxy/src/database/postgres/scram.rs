@@ -11,6 +11,10 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::database::{Fault, Leg};
 
+/// Rounds of PBKDF2 that a server may ask for. PostgreSQL's own count is 4096 (`scram_iterations`); this many take some
+/// tens of milliseconds of one processor. `postgres-protocol` takes no more either.
+const MAX_ITERATIONS: u32 = 100_000;
+
 /// One exchange.
 pub(super) struct Scram {
     exchange: ScramSha256,
@@ -62,14 +66,24 @@ impl Scram {
         self.exchange.message()
     }
 
-    /// Takes the server's first message.
-    pub(super) fn go_on(&mut self, data: &[u8]) -> Result<(), Fault> {
+    /// Takes the server's first message. The password is hashed as often as the server wants, on a thread where nobody
+    /// else waits for it.
+    pub(super) async fn go_on(mut self, data: &[u8]) -> Result<Self, Fault> {
         if self.stage != Stage::Begun {
             return Err(out_of_order());
         }
-        self.exchange.update(data).map_err(unproven)?;
-        self.stage = Stage::Answered;
-        Ok(())
+        if let Some(count) = iterations(data).filter(|count| *count > MAX_ITERATIONS) {
+            let why = format!("it asks for {count} iterations, and {MAX_ITERATIONS} are the most");
+            return Err(Fault::Unproven(why.into()));
+        }
+        let data = data.to_vec();
+        let hashed = tokio::task::spawn_blocking(move || {
+            self.exchange.update(&data).map_err(unproven)?;
+            self.stage = Stage::Answered;
+            Ok(self)
+        });
+        // Only a runtime that ends does not run it.
+        hashed.await.unwrap_or(Err(Fault::Vanished("the log-in")))
     }
 
     /// Takes the server's last message: its own proof.
@@ -90,6 +104,12 @@ impl Scram {
             Err(Fault::Unproven("it ended the exchange before its proof".into()))
         }
     }
+}
+
+/// The iteration count of a server's first message (RFC 5802, section 7: `i=`). What has none is refused later.
+fn iterations(data: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(data).ok()?;
+    text.split(',').find_map(|part| part.strip_prefix("i="))?.parse().ok()
 }
 
 fn out_of_order() -> Fault {

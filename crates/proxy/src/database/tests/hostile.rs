@@ -273,13 +273,46 @@ async fn a_server_that_does_not_know_the_password_is_not_the_one_we_know() {
     let fault = scram("4096", skipped).await;
     assert!(matches!(fault, Fault::Unproven(_)), "{fault:?}");
     // Work without end.
-    let fault = scram("4294967295", Vec::new()).await;
-    assert!(matches!(fault, Fault::Unproven(_)), "{fault:?}");
+    for count in ["4294967295", "100001"] {
+        let fault = scram(count, Vec::new()).await;
+        let named = matches!(&fault, Fault::Unproven(why) if why.contains("100000 are the most"));
+        assert!(named, "{fault:?}");
+    }
     // It changes its mind: after SCRAM, the password itself.
     let mut changed = Vec::new();
     write::frame(&mut changed, b'R', |out| out.extend_from_slice(&[0, 0, 0, 3]));
     let fault = scram("4096", changed).await;
     assert!(matches!(fault, Fault::Malformed(_)), "{fault:?}");
+}
+
+#[tokio::test]
+async fn the_work_that_a_server_asks_for_holds_up_nobody_else() {
+    let (send, turns) = tokio::sync::oneshot::channel();
+    let logged_in = log_in(Protocol::Postgres, TlsMode::Off, LOGIN_WAIT, |mut socket| async move {
+        let length = socket.read_u32().await.unwrap();
+        socket.read_exact(&mut vec![0; usize::try_from(length).unwrap() - 4]).await.unwrap();
+        let mut out = Vec::new();
+        write::frame(&mut out, b'R', |out| out.extend_from_slice(b"\0\0\0\x0aSCRAM-SHA-256\0\0"));
+        socket.write_all(&out).await.unwrap();
+        let first = String::from_utf8(message(&mut socket).await).unwrap();
+        let nonce = first.rsplit_once("r=").unwrap().1;
+        out.clear();
+        write::frame(&mut out, b'R', |out| {
+            out.extend_from_slice(&[0, 0, 0, 11]);
+            out.extend_from_slice(format!("r={nonce}more,s=c2FsdA==,i=100000").as_bytes());
+        });
+        socket.write_all(&out).await.unwrap();
+        // One thread for everybody: whoever waits for the proof has turns meanwhile.
+        let mut count = 0_u32;
+        while socket.try_read(&mut [0]).is_err() {
+            tokio::task::yield_now().await;
+            count += 1;
+        }
+        send.send(count).unwrap();
+    });
+    assert!(matches!(logged_in.await, Err(Fault::Vanished(_) | Fault::Broke { .. })));
+    let turns = turns.await.unwrap();
+    assert!(turns > 100, "others had {turns} turns");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ async fn answered(guard: Guard, request: Request<'_>) -> Result<Vec<u8>, Fault> 
     database.login = password("secret");
     let leg = Leg::Plain(socket);
     let mut talk = Talk { leg, buffer: BytesMut::new(), out: Vec::new(), guard, scram: None };
-    let done = talk.answer(&Person::new().errand("app"), &database, request)?;
+    let done = talk.answer(&Person::new().errand("app"), &database, request).await?;
     assert!(!done);
     Ok(talk.out)
 }
@@ -22,7 +22,7 @@ async fn answered(guard: Guard, request: Request<'_>) -> Result<Vec<u8>, Fault> 
 #[tokio::test]
 async fn a_server_nobody_checked_cannot_talk_us_down_to_md5_or_less() {
     let md5 = Request::Md5([1, 2, 3, 4]);
-    for guard in [Guard::Verified, Guard::Local] {
+    for guard in [Guard::Verified, Guard::Local, Guard::Waived] {
         // md5(md5("secret" "app") "\x01\x02\x03\x04")
         let want = b"p\0\0\0\x28md5911f527656472583a006e7727877b33e\0";
         assert_eq!(answered(guard, md5).await.unwrap(), want);
@@ -30,7 +30,7 @@ async fn a_server_nobody_checked_cannot_talk_us_down_to_md5_or_less() {
     assert!(matches!(answered(Guard::Open, md5).await, Err(Fault::Unsafe { method: "md5", .. })));
     let clear = answered(Guard::Verified, Request::Cleartext).await.unwrap();
     assert_eq!(clear, b"p\0\0\0\x0bsecret\0");
-    for guard in [Guard::Local, Guard::Open] {
+    for guard in [Guard::Local, Guard::Waived, Guard::Open] {
         let refused = answered(guard, Request::Cleartext).await;
         assert!(matches!(refused, Err(Fault::Unsafe { method: "password", .. })), "{refused:?}");
     }
