@@ -61,6 +61,7 @@ pub fn document(bytes: &[u8]) {
     for document in documents {
         let json = serde_json::to_string(&document.value).expect("a value is JSON");
         match document.kind {
+            Kind::App => law(&json, |own: &api::app::AppDocument| Target::try_from(own).is_ok()),
             Kind::Db => {
                 law(&json, |own: &api::database::DatabaseDocument| Target::try_from(own).is_ok());
             }

@@ -103,6 +103,17 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// Opening the application `target`.
+    #[must_use]
+    pub const fn app(target: TargetName) -> Self {
+        Self {
+            target: TargetId { kind: TargetKind::App, name: target },
+            action: Action::App { aws_role_arn: None },
+        }
+    }
+}
+
 impl Action {
     /// The account the action takes on the target, where it names one.
     #[must_use]

@@ -18,7 +18,7 @@ pub mod reach;
 use crate::{
     identity::User,
     lock::Lock,
-    name::{ClusterName, LockName, RequestId, RoleName, RuleName, UserName},
+    name::{ClusterName, LockName, RequestId, RoleName, RuleName, TargetName, UserName},
     request::Request,
     role::{
         Role,
@@ -41,6 +41,8 @@ pub struct Policy {
     roles: BTreeMap<RoleName, Arc<Role>>,
     users: BTreeMap<UserName, Arc<User>>,
     targets: BTreeMap<TargetId, Arc<Target>>,
+    /// Applications by the host names of their own.
+    hosts: BTreeMap<Box<str>, TargetName>,
     locks: BTreeMap<LockName, Lock>,
     /// The rules that review by themselves.
     rules: BTreeMap<RuleName, Arc<Rule>>,
@@ -94,6 +96,7 @@ impl Policy {
             roles: BTreeMap::new(),
             users: BTreeMap::new(),
             targets: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             locks: BTreeMap::new(),
             rules: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -175,12 +178,22 @@ impl Policy {
 
     /// Puts a target, in place of one of the same kind and name.
     pub fn put_target(&mut self, target: Target) {
+        self.remove_target(&target.id);
+        if let Some(host) = &target.host {
+            // The first one keeps a name: a second one would take its visitors.
+            self.hosts.entry(host.clone()).or_insert_with(|| target.id.name.clone());
+        }
         self.targets.insert(target.id.clone(), Arc::new(target));
     }
 
     /// Takes a target away.
     pub fn remove_target(&mut self, id: &TargetId) {
-        self.targets.remove(id);
+        let Some(target) = self.targets.remove(id) else { return };
+        if let Some(host) = &target.host
+            && self.hosts.get(host) == Some(&id.name)
+        {
+            self.hosts.remove(host);
+        }
     }
 
     /// Puts a lock, in place of one of the same name.
@@ -251,6 +264,12 @@ impl Policy {
     #[must_use]
     pub fn target(&self, id: &TargetId) -> Option<&Arc<Target>> {
         self.targets.get(id)
+    }
+
+    /// The application that is reached by a host name of its own, written in lower case.
+    #[must_use]
+    pub fn app_at(&self, host: &str) -> Option<&TargetName> {
+        self.hosts.get(host)
     }
 
     /// All targets, by kind and name.

@@ -83,15 +83,17 @@ pub struct Target {
     pub labels: Labels,
     /// The namespace older role documents select by; `default` for all targets that say nothing else.
     pub namespace: Box<str>,
-    /// The protocol of a database: `postgres`, `mysql`, `cockroachdb`.
+    /// What it speaks. Databases: `postgres`, `mysql`, `cockroachdb`; applications: `http`, `tcp`.
     pub protocol: Option<Box<str>>,
+    /// The host name of an application that has one of its own, in lower case.
+    pub host: Option<Box<str>>,
 }
 
 impl Target {
     /// A target with these labels.
     #[must_use]
     pub fn new(id: TargetId, labels: Labels) -> Self {
-        Self { id, labels, namespace: "default".into(), protocol: None }
+        Self { id, labels, namespace: "default".into(), protocol: None, host: None }
     }
 
     /// Adds labels found at run time. A label the administrator wrote stays: nothing may rename itself

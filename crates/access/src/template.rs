@@ -115,6 +115,48 @@ impl Entry {
     }
 }
 
+/// A text that may hold one template, and stands for one text: a header's value.
+#[derive(Clone, Debug)]
+pub struct Filled(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Plain(Box<str>),
+    Template(Template),
+}
+
+impl Filled {
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// What is wrong with its template.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if !text.contains("{{") {
+            return Ok(Self(Kind::Plain(text.into())));
+        }
+        match Entry::parse(text) {
+            Ok(Entry::Template(template)) => Ok(Self(Kind::Template(template))),
+            Ok(Entry::Fixed(_)) => Ok(Self(Kind::Plain(text.into()))),
+            Err(EntryError::Pattern(why) | EntryError::Template(why)) => Err(why),
+        }
+    }
+
+    /// The text for someone with these traits, several values divided by commas; `None` where the trait has none.
+    #[must_use]
+    pub fn fill(&self, traits: &Traits) -> Option<String> {
+        match &self.0 {
+            Kind::Plain(text) => Some(text.to_string()),
+            Kind::Template(template) => {
+                let values = template.source.values(traits);
+                let values: Vec<_> = values.into_iter().filter(|value| !value.is_empty()).collect();
+                let joined = values.join(",");
+                (!values.is_empty())
+                    .then(|| format!("{}{joined}{}", template.before, template.behind))
+            }
+        }
+    }
+}
+
 /// Why an entry is not one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum EntryError {

@@ -46,6 +46,8 @@ pub struct Metadata {
 pub enum Kind {
     /// A rule that reviews requests by itself.
     AccessMonitoringRule,
+    /// An application.
+    App,
     /// A database.
     Db,
     /// A Kubernetes cluster.
@@ -64,8 +66,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AccessMonitoringRule,
+        Self::App,
         Self::Db,
         Self::KubeCluster,
         Self::Lock,
@@ -79,6 +82,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessMonitoringRule => "access_monitoring_rule",
+            Self::App => "app",
             Self::Db => "db",
             Self::KubeCluster => "kube_cluster",
             Self::Lock => "lock",
@@ -93,6 +97,7 @@ impl Kind {
     pub fn path(self) -> &'static str {
         match self {
             Self::AccessMonitoringRule => "/v1/rules",
+            Self::App => "/v1/apps",
             Self::Db => "/v1/databases",
             Self::KubeCluster => "/v1/kube-clusters",
             Self::Lock => "/v1/locks",
@@ -111,6 +116,7 @@ impl std::str::FromStr for Kind {
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
         let singular = text.strip_suffix('s').unwrap_or(text);
         match singular {
+            "application" => return Ok(Self::App),
             "database" => return Ok(Self::Db),
             "kube" => return Ok(Self::KubeCluster),
             "rule" => return Ok(Self::AccessMonitoringRule),
@@ -122,7 +128,9 @@ impl std::str::FromStr for Kind {
 
 /// Why a text is not a kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("expected one of role, user, node, db, kube_cluster, lock, token, access_monitoring_rule")]
+#[error(
+    "expected one of role, user, node, db, kube_cluster, app, lock, token, access_monitoring_rule"
+)]
 pub struct UnknownKind;
 
 /// One document of a text: its kind and name are known, its spec is as it was written.

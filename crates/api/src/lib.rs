@@ -7,6 +7,7 @@
 //! Deliberately absent: anything that does something. The daemon serves these shapes, the command
 //! line reads them, and neither learns here how the other works.
 
+pub mod app;
 pub mod audit;
 pub mod authority;
 pub mod browser;

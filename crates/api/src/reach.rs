@@ -12,9 +12,12 @@ pub struct ReachView {
     pub kind: String,
     /// The target's name.
     pub name: String,
-    /// What a database speaks: `postgres` or `mysql`; absent of anything else.
+    /// What it speaks. Databases: `postgres` or `mysql`; applications: `http` or `tcp`; absent of anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
+    /// Where an application is opened: `https://grafana.gw.example.com`; absent of anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,

@@ -10,6 +10,7 @@
 //!  many      ──► batch ┘   shape   meaning  by rules   one commit  └► nothing: a dry run
 //! ```
 
+mod apps;
 mod batch;
 mod databases;
 mod find;
@@ -47,7 +48,8 @@ use store::kv::Commit;
 pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = mount::<RoleDocument>(routes);
     let routes = mount::<LockDocument>(routes);
-    batch::routes(rules::routes(kube::routes(databases::routes(nodes::routes(routes)))))
+    let routes = kube::routes(apps::routes(routes));
+    batch::routes(rules::routes(databases::routes(nodes::routes(routes))))
 }
 
 /// The endpoints that every kind has.

@@ -27,12 +27,13 @@ use store::kv::{self, Revision, Watch, WatchError};
 
 /// Kinds of keys a follower can see, with the resource whose `list` rule opens them. Requests have
 /// rules of their own; secrets, logins and invites are never shown.
-const PREFIXES: [(&str, &str); 7] = [
+const PREFIXES: [(&str, &str); 8] = [
     ("/role/", "role"),
     ("/user/", "user"),
     ("/node/", "node"),
     ("/db/", "db"),
     ("/kube_cluster/", "kube_cluster"),
+    ("/app/", "app"),
     ("/lock/", "lock"),
     ("/rule/", "access_monitoring_rule"),
 ];

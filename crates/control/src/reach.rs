@@ -6,6 +6,7 @@ use access::ask::Ask;
 use access::identity::Identity;
 use access::name::{Login, TargetName, UserName};
 use access::policy::reach::{Open, Reach, Requestable};
+use access::target::TargetKind;
 use api::endpoints::{Verb, reach as table};
 use api::page::{MAX_SEARCH, Page};
 use api::problem::Problem;
@@ -36,7 +37,8 @@ async fn list(
         .iter()
         .filter(|reach| cursor.is_none_or(|cursor| reach.target.to_string().as_str() > cursor))
         .filter(|reach| mentions(reach, &text));
-    let items: Vec<ReachView> = rest.by_ref().take(limit).map(view).collect();
+    let items: Vec<ReachView> =
+        rest.by_ref().take(limit).map(|reach| view(reach, control.public_addr())).collect();
     let more = rest.next().is_some();
     let next = items.last().filter(|_| more).map(|last| format!("{}/{}", last.kind, last.name));
     Ok(Json(Page { items, next }))
@@ -48,11 +50,14 @@ fn mentions(reach: &Reach, text: &str) -> bool {
         || reach.labels.iter().any(|(key, value)| has(&format!("{key}={value}")))
 }
 
-fn view(reach: &Reach) -> ReachView {
+fn view(reach: &Reach, public_addr: &str) -> ReachView {
+    let name = reach.target.name.as_str();
+    let url = || api::app::public_url(name, reach.host.as_deref(), public_addr);
     ReachView {
         kind: reach.target.kind.to_string(),
         name: reach.target.name.to_string(),
         protocol: reach.protocol.as_deref().map(str::to_owned),
+        url: (reach.target.kind == TargetKind::App).then(url),
         labels: reach.labels.clone(),
         logins: reach.open.iter().map(open).collect(),
         requestable: reach.requestable.iter().map(requestable).collect(),
@@ -114,7 +119,7 @@ async fn why(State(control): State<Control>, caller: Caller, query: List) -> Ans
     })))
 }
 
-/// What is asked about: a host, or with `kind=db` a database.
+/// What is asked about: a host, or with `kind=db` a database, with `kind=app` an application.
 fn asked(target: TargetName, query: &List) -> Result<Ask, Failure> {
     let missing = || Failure::field("login", "missing: the account on it");
     match query.text("kind").unwrap_or("node") {
@@ -126,7 +131,8 @@ fn asked(target: TargetName, query: &List) -> Result<Ask, Failure> {
             let user = query.text("login").filter(|user| !user.is_empty()).ok_or_else(missing)?;
             Ok(Ask::db(target, user, query.text("name")))
         }
-        _ => Err(Failure::field("kind", "expected `node` or `db`")),
+        "app" => Ok(Ask::app(target)),
+        _ => Err(Failure::field("kind", "expected `node`, `db` or `app`")),
     }
 }
 

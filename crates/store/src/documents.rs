@@ -40,6 +40,7 @@ pub enum DocumentError {
 pub fn prefix(kind: Kind) -> &'static str {
     match kind {
         Kind::AccessMonitoringRule => crate::stored::RULE,
+        Kind::App => crate::stored::APP,
         Kind::Db => crate::stored::DB,
         Kind::KubeCluster => crate::stored::KUBE,
         Kind::Lock => crate::stored::LOCK,

@@ -23,21 +23,23 @@ use crate::requests;
 use crate::stored::{self, Part, Unreadable};
 
 /// The documents the policy is made of. Requests come by the index of the open ones.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     stored::ROLE,
     stored::USER,
     stored::NODE,
     stored::DB,
     stored::KUBE,
+    stored::APP,
     stored::LOCK,
     stored::RULE,
 ];
-const WATCHED: [&str; 8] = [
+const WATCHED: [&str; 9] = [
     stored::ROLE,
     stored::USER,
     stored::NODE,
     stored::DB,
     stored::KUBE,
+    stored::APP,
     stored::LOCK,
     stored::RULE,
     stored::REQUEST,

@@ -10,6 +10,7 @@ use access::request::{Event, Request};
 use access::role::Role;
 use access::rule::Rule;
 use access::target::{Target, TargetId, TargetKind};
+use api::app::AppDocument;
 use api::database::DatabaseDocument;
 use api::event::RequestEvent;
 use api::kube::KubeClusterDocument;
@@ -28,6 +29,7 @@ pub(crate) const USER: &str = "/user/";
 pub(crate) const NODE: &str = "/node/";
 pub(crate) const DB: &str = "/db/";
 pub(crate) const KUBE: &str = "/kube_cluster/";
+pub(crate) const APP: &str = "/app/";
 pub(crate) const LOCK: &str = "/lock/";
 pub(crate) const RULE: &str = "/rule/";
 pub(crate) const REQUEST: &str = "/request/";
@@ -91,6 +93,12 @@ impl Part {
                 Some(value) => kube(value).map(Self::Target),
                 None => parsed(name)
                     .map(|name| Self::NoTarget(TargetId { kind: TargetKind::KubeCluster, name })),
+            })
+        } else if let Some(name) = key.strip_prefix(APP) {
+            read(match value {
+                Some(value) => app(value).map(Self::Target),
+                None => parsed(name)
+                    .map(|name| Self::NoTarget(TargetId { kind: TargetKind::App, name })),
             })
         } else if let Some(name) = key.strip_prefix(LOCK) {
             read(match value {
@@ -159,6 +167,10 @@ fn database(value: &[u8]) -> Result<Target, String> {
 
 fn kube(value: &[u8]) -> Result<Target, String> {
     Target::try_from(&shape::<KubeClusterDocument>(value)?).map_err(problems)
+}
+
+fn app(value: &[u8]) -> Result<Target, String> {
+    Target::try_from(&shape::<AppDocument>(value)?).map_err(problems)
 }
 
 fn lock(value: &[u8]) -> Result<Lock, String> {

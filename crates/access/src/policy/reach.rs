@@ -21,8 +21,10 @@ pub struct Reach {
     pub target: TargetId,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// What a database speaks: `postgres`, `mysql`.
+    /// What it speaks. Databases: `postgres`, `mysql`; applications: `http`, `tcp`.
     pub protocol: Option<Box<str>>,
+    /// The host name of an application that has one of its own.
+    pub host: Option<Box<str>>,
     /// Ways in that are open now.
     pub open: Vec<Open>,
     /// Ways in that a request would open.
@@ -113,6 +115,7 @@ impl Policy {
             target: target.id.clone(),
             labels: target.labels.clone(),
             protocol: target.protocol.clone(),
+            host: target.host.clone(),
             open,
             requestable,
         })

@@ -166,6 +166,7 @@ fn one(part: &Part<'_>) -> Result<Document, Vec<FieldProblem>> {
     let (kind, name) = part.head()?;
     let value: serde_json::Value = part.typed()?;
     match kind {
+        Kind::App => drop(part.typed::<crate::app::AppDocument>()?),
         Kind::Db => drop(part.typed::<crate::database::DatabaseDocument>()?),
         Kind::KubeCluster => drop(part.typed::<crate::kube::KubeClusterDocument>()?),
         Kind::Lock => drop(part.typed::<crate::lock::LockDocument>()?),

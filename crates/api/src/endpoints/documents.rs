@@ -1,6 +1,7 @@
 //! Documents that administrators write: roles, nodes, locks, rules; and many of any kind at once.
 
 use super::{Auth, Endpoint, Parameter, Verb};
+use crate::app::AppDocument;
 use crate::database::{DatabaseDocument, DatabaseTrust};
 use crate::document::{Written, WrittenAll};
 use crate::kube::KubeClusterDocument;
@@ -91,6 +92,45 @@ pub const NODE_HOST_CERTIFICATE: Endpoint = Endpoint::post(
 )
 .takes::<HostKey>()
 .answers::<HostCertificate>();
+
+/// Lists applications.
+pub const APP_LIST: Endpoint =
+    Endpoint::get("/v1/apps", "listApps", "List applications", Auth::Rule("app", Verb::List))
+        .query(super::PAGE)
+        .pages::<AppDocument>();
+/// Creates an application.
+pub const APP_CREATE: Endpoint = Endpoint::post(
+    "/v1/apps",
+    "createApp",
+    "Create an application",
+    Auth::Rule("app", Verb::Create),
+)
+.takes_document::<AppDocument>()
+.answers::<Written>();
+/// Reads an application.
+pub const APP_SHOW: Endpoint = Endpoint::get(
+    "/v1/apps/{name}",
+    "showApp",
+    "Read an application",
+    Auth::Rule("app", Verb::Read),
+)
+.answers::<AppDocument>();
+/// Writes an application.
+pub const APP_PUT: Endpoint = Endpoint::put(
+    "/v1/apps/{name}",
+    "putApp",
+    "Create or replace an application",
+    Auth::Rule("app", Verb::Update),
+)
+.takes_document::<AppDocument>()
+.answers::<Written>();
+/// Removes an application.
+pub const APP_DELETE: Endpoint = Endpoint::delete(
+    "/v1/apps/{name}",
+    "deleteApp",
+    "Remove an application",
+    Auth::Rule("app", Verb::Delete),
+);
 
 /// Lists databases.
 pub const DATABASE_LIST: Endpoint =
@@ -294,6 +334,11 @@ pub const ALL: &[Endpoint] = &[
     NODE_DELETE,
     NODE_TRUST,
     NODE_HOST_CERTIFICATE,
+    APP_LIST,
+    APP_CREATE,
+    APP_SHOW,
+    APP_PUT,
+    APP_DELETE,
     DATABASE_LIST,
     DATABASE_CREATE,
     DATABASE_SHOW,

@@ -99,6 +99,7 @@ mod tests {
             kind: "node".into(),
             name: name.into(),
             protocol: None,
+            url: None,
             labels: [("env".into(), "prod".into())].into(),
             logins: vec![],
             requestable: vec![],

@@ -200,6 +200,7 @@ mod tests {
             kind: "db".into(),
             name: "orders".into(),
             protocol: Some(protocol.into()),
+            url: None,
             labels: Default::default(),
             logins: open
                 .iter()

@@ -5,6 +5,7 @@ use super::write::{Saved, prepare, read};
 use super::{Desk, Kept, Mode};
 use crate::http::{Answer, List, Side, Text};
 use crate::{Caller, Control, Failure, Routes};
+use api::app::AppDocument;
 use api::database::DatabaseDocument;
 use api::document::{Kind, MAX_DOCUMENTS, Part, WrittenAll, parts};
 use api::endpoints::{Verb, documents::WRITE_ALL};
@@ -125,6 +126,7 @@ async fn judge(
     match kind {
         Kind::AccessMonitoringRule => one::<RuleDocument>(desk, caller, part, mode, seen).await,
         Kind::Lock => one::<LockDocument>(desk, caller, part, mode, seen).await,
+        Kind::App => one::<AppDocument>(desk, caller, part, mode, seen).await,
         Kind::Db => one::<DatabaseDocument>(desk, caller, part, mode, seen).await,
         Kind::KubeCluster => one::<KubeClusterDocument>(desk, caller, part, mode, seen).await,
         Kind::Node => one::<NodeDocument>(desk, caller, part, mode, seen).await,

@@ -181,7 +181,8 @@ pub(super) fn event(
 ) -> NewEvent {
     let noun = match kind {
         Kind::AccessMonitoringRule => "rule",
-        Kind::Db
+        Kind::App
+        | Kind::Db
         | Kind::KubeCluster
         | Kind::Lock
         | Kind::Node

@@ -10,6 +10,9 @@ fn good(kind: Kind) -> &'static str {
         Kind::AccessMonitoringRule => {
             "kind: access_monitoring_rule\nversion: v1\nmetadata: {name: many}\nspec:\n  subjects: [access_request]\n  condition: access_request.spec.roles.contains(\"dba\")\n  desired_state: reviewed\n  automatic_review: {integration: builtin, decision: DENIED}\n"
         }
+        Kind::App => {
+            "kind: app\nversion: v1\nmetadata: {name: many}\nspec: {uri: 'http://many:8080'}\n"
+        }
         Kind::Db => {
             "kind: db\nversion: v1\nmetadata: {name: many}\nspec:\n  protocol: postgres\n  uri: many:5432\n  auth: {method: password, passwords: {app: hunter2-hunter2}}\n"
         }
@@ -41,6 +44,7 @@ fn everything() -> String {
         Kind::Node,
         Kind::Db,
         Kind::KubeCluster,
+        Kind::App,
         Kind::Lock,
         Kind::AccessMonitoringRule,
     ];

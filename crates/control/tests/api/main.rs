@@ -8,6 +8,7 @@
     reason = "a test that cannot go on says so"
 )]
 
+mod apps;
 mod authorities;
 mod batch;
 mod browsers;

@@ -7,7 +7,7 @@ use std::process::Command as Process;
 
 use api::document::{Kind, MAX_TEXT, WrittenAll, parts};
 use api::endpoints::documents::{
-    DATABASE_LIST, KUBE_LIST, LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST, WRITE_ALL,
+    APP_LIST, DATABASE_LIST, KUBE_LIST, LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST, WRITE_ALL,
 };
 use api::endpoints::users::{TOKEN_LIST, USER_LIST};
 use api::endpoints::{Endpoint, Method};
@@ -300,6 +300,7 @@ fn fetch(api: &Api, kind: Kind, name: &str) -> Result<Value, Error> {
 fn listing(kind: Kind) -> &'static Endpoint {
     match kind {
         Kind::AccessMonitoringRule => &RULE_LIST,
+        Kind::App => &APP_LIST,
         Kind::Db => &DATABASE_LIST,
         Kind::KubeCluster => &KUBE_LIST,
         Kind::Lock => &LOCK_LIST,

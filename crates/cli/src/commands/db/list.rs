@@ -88,6 +88,7 @@ mod tests {
             kind: "db".into(),
             name: name.into(),
             protocol: Some(protocol.into()),
+            url: None,
             labels: [("env".into(), "prod".into())].into(),
             logins: vec![],
             requestable: vec![],
