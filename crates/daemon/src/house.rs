@@ -173,7 +173,11 @@ impl House {
             authorities: Arc::clone(&authorities),
             law: Arc::new(store.policy()),
             nodes: Arc::new(StoredNodes::new(store.clone(), Arc::clone(&seal))),
-            databases: Arc::new(proxy::database::StoredDatabases::new(store.clone(), seal)),
+            databases: Arc::new(proxy::database::StoredDatabases::new(
+                store.clone(),
+                Arc::clone(&seal),
+            )),
+            clusters: Arc::new(proxy::kube::StoredClusters::new(store.clone(), seal)),
             clock: Arc::clone(clock),
             requests: Arc::new(Desk(control.clone())),
             archive: archive.clone(),

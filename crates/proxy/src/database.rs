@@ -32,6 +32,7 @@ use zeroize::Zeroizing;
 pub use fault::{Fault, ServerError};
 pub(crate) use leg::Leg;
 pub use stored::StoredDatabases;
+pub(crate) use tls::verifier;
 
 use crate::error::Error;
 use crate::live::Session;

@@ -16,7 +16,7 @@ use access::role::options::RecordValues;
 use jiff::{SignedDuration, Timestamp};
 use store::recording::NewEvent;
 
-pub(crate) use guard::{Cut, guard};
+pub(crate) use guard::{Cut, guard, watch_over};
 pub(crate) use law::Gate;
 pub use law::Law;
 

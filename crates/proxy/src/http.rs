@@ -18,6 +18,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
 use crate::House;
+use crate::kube;
 
 /// Why a body broke off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -41,19 +42,18 @@ pub(crate) struct Visitor {
 pub struct HttpDoors(Arc<Doors>);
 
 struct Doors {
-    house: Arc<House>,
-    visitor: Visitor,
+    kube: kube::Front,
 }
 
 impl fmt::Debug for HttpDoors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpDoors").field("visitor", &self.0.visitor).finish_non_exhaustive()
+        f.debug_struct("HttpDoors").finish_non_exhaustive()
     }
 }
 
 impl HttpDoors {
     pub(crate) fn new(house: Arc<House>, visitor: Visitor) -> Self {
-        Self(Arc::new(Doors { house, visitor }))
+        Self(Arc::new(Doors { kube: kube::Front::new(house, visitor) }))
     }
 
     /// Answers a request that is for a target.
@@ -64,7 +64,9 @@ impl HttpDoors {
         &self,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Request<Incoming>> {
-        let Doors { house: _, visitor: _ } = &*self.0;
+        if kube::Front::is_for(request.uri().path()) {
+            return Ok(self.0.kube.serve(request).await);
+        }
         Err(request)
     }
 }

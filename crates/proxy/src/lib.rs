@@ -13,6 +13,7 @@ pub mod database;
 mod error;
 pub mod gate;
 mod http;
+pub mod kube;
 mod listen;
 mod live;
 mod mysql;
@@ -102,6 +103,8 @@ pub struct Parts {
     pub nodes: Arc<dyn nodes::Nodes>,
     /// The databases.
     pub databases: Arc<dyn database::Databases>,
+    /// The Kubernetes clusters.
+    pub clusters: Arc<dyn kube::Clusters>,
     /// The clock.
     pub clock: Clock,
     /// Where people at a door ask for access.
@@ -173,6 +176,8 @@ pub(crate) struct House {
     pub(crate) gate: gate::Gate,
     pub(crate) nodes: Arc<dyn nodes::Nodes>,
     pub(crate) databases: Arc<dyn database::Databases>,
+    /// The ways to Kubernetes clusters.
+    pub(crate) clusters: kube::Upstreams,
     pub(crate) made: database::provision::MadeUsers,
     pub(crate) requests: Arc<dyn AskForAccess>,
     pub(crate) archive: record::Archive,
@@ -258,6 +263,7 @@ impl Proxy {
             law,
             nodes,
             databases,
+            clusters,
             clock,
             requests,
             archive,
@@ -294,6 +300,7 @@ impl Proxy {
             nodes,
             made,
             databases,
+            clusters: kube::Upstreams::new(clusters),
             requests,
             archive,
             tls,

@@ -48,6 +48,10 @@ pub const DB_CANCELLED: &str = "db.cancelled";
 pub const DB_CANCEL_REFUSED: &str = "db.cancel.refused";
 /// A statement was not passed on to a database: the policy does not allow it.
 pub const DB_STATEMENT_REFUSED: &str = "db.statement.refused";
+/// A request was passed on to a Kubernetes cluster, and answered.
+pub const KUBE_REQUEST: &str = "kube.request";
+/// A request was not passed on to a Kubernetes cluster: the policy does not allow it.
+pub const KUBE_REQUEST_REFUSED: &str = "kube.request.refused";
 /// Someone logged in.
 pub const LOGIN_SUCCEEDED: &str = "login.succeeded";
 /// A login was refused.

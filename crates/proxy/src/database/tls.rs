@@ -109,6 +109,15 @@ fn config(errand: &Errand<'_>, database: &Database) -> Result<ClientConfig, Faul
     Ok(config)
 }
 
+/// What checks a target's certificate as its record says.
+///
+/// # Errors
+/// No authority can be used.
+pub(crate) fn verifier(tls: &TargetTls) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(Arc::new(Check::new(tls, &provider)?))
+}
+
 /// Checks a database's certificate as the record of the target says.
 #[derive(Debug)]
 struct Check {

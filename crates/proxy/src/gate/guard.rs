@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::Refused;
+use super::{Caller, Refused, Rights};
 use crate::live::{Notice, Session};
 use crate::record::Broken;
 
@@ -51,6 +51,18 @@ impl Cut {
         let line =
             "Your access to this database has become less. Connect again to go on with the rest.";
         Self::new("rights_changed", line)
+    }
+
+    /// What goes on would begin on other terms now: as another user or with other groups.
+    fn other_terms() -> Self {
+        Self::new(
+            "rights_changed",
+            "Your access has changed. Ask again to go on with what it is now.",
+        )
+    }
+
+    fn time_is_up() -> Self {
+        Self::new("grant_ended", "Your access has ended: its time is up.")
     }
 
     fn withdrawn(refused: &Refused, ended: bool) -> Self {
@@ -126,7 +138,46 @@ pub(crate) async fn guard(session: Arc<Session>) -> Cut {
                 .is_ok_and(|again| again.until == rights.until)
         {
             // A permit that claims to go on after its own end.
-            return Cut::new("grant_ended", "Your access has ended: its time is up.");
+            return Cut::time_is_up();
+        }
+    }
+}
+
+/// Watches over one thing that goes on inside a session and was judged by itself: `caller` asked for it, and got
+/// `rights`. Returns when it is allowed no more, or not on these terms.
+pub(crate) async fn watch_over(session: &Session, caller: &Caller, rights: &Rights) -> Cut {
+    let gate = &session.house.gate;
+    let mut policy = gate.changed();
+    let mut until = rights.until;
+    loop {
+        policy.mark_unchanged();
+        let looked = tokio::time::Instant::now();
+        let now = session.now();
+        let ended = until.is_some_and(|until| now >= until);
+        match gate.still(caller, session.id, now) {
+            Ok(again) if again.terms != rights.terms => return Cut::other_terms(),
+            // A permit that claims to go on after its own end.
+            Ok(again) if again.until.is_some_and(|until| now >= until) => return Cut::time_is_up(),
+            Ok(again) => until = again.until,
+            Err(refused) => return Cut::withdrawn(&refused, ended),
+        }
+        loop {
+            let left = until.map(|until| until.duration_since(session.now()));
+            if left.is_some_and(|left| left <= SignedDuration::ZERO) {
+                break;
+            }
+            let wake =
+                left.and_then(|left| Duration::try_from(left).ok()).map(|left| left.min(TICK));
+            tokio::select! {
+                changed = policy.changed() => {
+                    if changed.is_err() {
+                        return Cut::closing();
+                    }
+                    tokio::time::sleep_until(looked + BETWEEN_LOOKS).await;
+                    break;
+                }
+                () = async { match wake { Some(wake) => tokio::time::sleep(wake).await, None => std::future::pending().await } } => {}
+            }
         }
     }
 }
