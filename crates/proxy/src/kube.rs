@@ -15,6 +15,7 @@
 mod call;
 mod cluster;
 mod door;
+mod facade;
 mod forward;
 mod front;
 mod headers;

@@ -23,6 +23,7 @@ mod hostile;
 mod house;
 mod input;
 mod inside;
+mod kube;
 #[path = "../../../proxy/tests/ports/reserved.rs"]
 mod reserved;
 mod sshd;

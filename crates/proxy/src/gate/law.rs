@@ -157,6 +157,11 @@ impl Refused {
         )
     }
 
+    /// Whether nothing permits it, or it does not exist.
+    pub(crate) fn is_no_access(&self) -> bool {
+        *self.code == *DenialCode::NoAccess.as_str()
+    }
+
     /// One session more than the user, or the house, may have.
     pub(crate) fn too_many(whose: TooMany) -> Self {
         let (code, line) = match whose {
