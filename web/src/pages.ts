@@ -8,5 +8,7 @@ export const PAGES: readonly (readonly [string, Loads])[] = [
   ['/requests/new', () => import('./pages/NewRequest.svelte')],
   ['/requests/:id', () => import('./pages/Request.svelte')],
   ['/reviews', () => import('./pages/Reviews.svelte')],
+  ['/sessions', () => import('./pages/Sessions.svelte')],
+  ['/sessions/:id', () => import('./pages/Session.svelte')],
   ['/account', () => import('./pages/Account.svelte')],
 ];
