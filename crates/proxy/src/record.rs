@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   door ── output(channel, bytes) ──► bounded queue ──► writer thread ──► parts on disk ──► sealed
-//!            a refcount, no copy        in bytes, per      cast lines,       zstd, age,        digest in the
-//!                                       session            digests           fsync             audit log
+//!            digests; of what is        in bytes, per      cast lines        zstd, age,        digest in the
+//!            kept a refcount, no copy   thread                               fsync             audit log
 //! ```
 //!
 //! One [`Recording`] per session, made of channels. What a terminal showed is kept whole; of other channels a
@@ -19,6 +19,7 @@ mod fuse;
 mod queue;
 mod recording;
 mod sitting;
+mod tally;
 mod track;
 mod writer;
 

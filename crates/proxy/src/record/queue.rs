@@ -16,7 +16,8 @@ use wire::cast::Stream;
 use super::batch::Batch;
 use super::fuse::Fuse;
 use super::recording::Counts;
-use super::{Ending, Input, Purpose};
+use super::tally::Totals;
+use super::{Ending, Purpose};
 
 /// Bytes that wait for one writer thread at most.
 pub(super) const MAX_QUEUED: usize = 8 << 20;
@@ -45,6 +46,7 @@ pub(super) enum What {
     End {
         channel: u32,
         ending: Ending,
+        totals: Totals,
     },
     Note {
         channel: u32,
@@ -68,7 +70,6 @@ pub(super) enum What {
 
 pub(super) struct Open {
     pub(super) meta: Meta,
-    pub(super) input: Input,
     pub(super) fuse: Arc<Fuse>,
     pub(super) opened: oneshot::Sender<Result<(), CreateError>>,
 }
@@ -77,6 +78,8 @@ pub(super) struct Close {
     pub(super) outcome: Outcome,
     pub(super) ended: Timestamp,
     pub(super) counts: Counts,
+    /// Of the channels that are still open.
+    pub(super) totals: Vec<(u32, Totals)>,
     /// Told when the events are in the audit log.
     pub(super) closed: oneshot::Sender<()>,
 }

@@ -1,7 +1,8 @@
 //! A session's recording, as its door holds it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -14,7 +15,8 @@ use super::batch::Batch;
 use super::clerk::Done;
 use super::fuse::Fuse;
 use super::queue::{Close, Message, Queue, What};
-use super::{Broken, ChannelId, Clock, Ending, Mode, Purpose};
+use super::tally::{Tallies, Totals};
+use super::{Broken, ChannelId, Clock, Ending, Input, Keep, Mode, Purpose};
 
 /// A session's recording. Clones are handles of one recording; it is closed once, or when the last one is dropped.
 #[derive(Clone, Debug)]
@@ -23,6 +25,9 @@ pub struct Recording(Arc<Inner>);
 struct Inner {
     meta: Meta,
     mode: Mode,
+    input: Input,
+    /// What each open channel has carried. A session's channels run in one task, so nobody waits for this lock.
+    tallies: Mutex<BTreeMap<u32, Box<Tallies>>>,
     /// None where nothing is recorded.
     line: Option<Line>,
     next: AtomicU32,
@@ -85,14 +90,26 @@ pub(crate) enum StatementsLeft {
 impl Recording {
     pub(super) fn new(
         meta: Meta,
-        mode: Mode,
+        keep: Keep,
         line: Option<Line>,
         done: mpsc::UnboundedSender<Done>,
         clock: Clock,
     ) -> Self {
         let (next, closed) = (AtomicU32::new(0), AtomicBool::new(false));
-        let counts = OnceLock::new();
-        Self(Arc::new(Inner { meta, mode, line, next, closed, counts, done, clock }))
+        let (counts, tallies) = (OnceLock::new(), Mutex::default());
+        let Keep { mode, input } = keep;
+        Self(Arc::new(Inner {
+            meta,
+            mode,
+            input,
+            tallies,
+            line,
+            next,
+            closed,
+            counts,
+            done,
+            clock,
+        }))
     }
 
     /// Whose session this is.
@@ -107,6 +124,10 @@ impl Recording {
     /// The recording is broken, and the session must not go on without it; so for all that follow.
     pub async fn begin(&self, purpose: Purpose) -> Result<ChannelId, Broken> {
         let channel = self.0.next.fetch_add(1, Ordering::Relaxed);
+        if self.is_kept() {
+            let tallies = Tallies::new(&purpose, self.0.input);
+            self.0.tallies().insert(channel, Box::new(tallies));
+        }
         self.send(What::Begin { channel, purpose }).await?;
         Ok(ChannelId(channel))
     }
@@ -157,7 +178,9 @@ impl Recording {
     /// # Errors
     /// As [`Self::begin`].
     pub async fn end(&self, channel: ChannelId, ending: Ending) -> Result<(), Broken> {
-        self.send(What::End { channel: channel.0, ending }).await
+        let tallies = self.0.tallies().remove(&channel.0);
+        let totals = tallies.map_or_else(Totals::default, |tallies| tallies.totals());
+        self.send(What::End { channel: channel.0, ending, totals }).await
     }
 
     /// Whether anything is kept.
@@ -237,7 +260,23 @@ impl Recording {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.send(What::Bytes { channel: channel.0, stream, bytes: bytes.clone() }).await
+        let kept = match self.0.tallies().get_mut(&channel.0) {
+            Some(tallies) => tallies.take(stream, bytes),
+            None => return Ok(()),
+        };
+        if kept.is_empty() {
+            return self.whole();
+        }
+        self.send(What::Bytes { channel: channel.0, stream, bytes: kept }).await
+    }
+
+    /// # Errors
+    /// As [`Self::begin`].
+    fn whole(&self) -> Result<(), Broken> {
+        match (self.0.mode, &self.0.line) {
+            (Mode::Strict, Some(line)) if line.fuse.is_blown() => Err(Broken),
+            (Mode::Strict | Mode::BestEffort | Mode::Off, _) => Ok(()),
+        }
     }
 
     async fn send(&self, what: What) -> Result<(), Broken> {
@@ -250,6 +289,10 @@ impl Recording {
 }
 
 impl Inner {
+    fn tallies(&self) -> MutexGuard<'_, BTreeMap<u32, Box<Tallies>>> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn close(&self, outcome: Outcome, ended: Timestamp) -> Option<oneshot::Receiver<()>> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return None;
@@ -258,7 +301,10 @@ impl Inner {
         let counts = self.counts.get().cloned().unwrap_or_default();
         match &self.line {
             Some(line) => {
-                let close = Close { outcome, ended, counts, closed };
+                let open = std::mem::take(&mut *self.tallies());
+                let totals = open.into_iter().map(|(channel, one)| (channel, one.totals()));
+                let totals = totals.collect();
+                let close = Close { outcome, ended, counts, totals, closed };
                 line.queue.send_now(line.message(What::Close(close))).ok()?;
             }
             None => {

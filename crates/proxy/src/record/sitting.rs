@@ -12,8 +12,9 @@ use wire::cast::{Encoder, Event, Header, Stream};
 
 use super::batch::Batch;
 use super::fuse::Fuse;
-use super::track::{Policy, Track};
-use super::{Ending, Input, Purpose};
+use super::tally::{Total, Totals};
+use super::track::Track;
+use super::{Ending, Purpose};
 
 /// Bytes of lines after which a part is written.
 const PART: usize = 1 << 20;
@@ -27,7 +28,6 @@ const NO_TERMINAL: (u16, u16) = (80, 24);
 pub(super) struct Sitting {
     spool: Spool,
     fuse: Arc<Fuse>,
-    input: Input,
     began: Instant,
     encoder: Encoder,
     lines: Vec<u8>,
@@ -48,11 +48,10 @@ struct Channel {
 }
 
 impl Sitting {
-    pub(super) fn new(spool: Spool, fuse: Arc<Fuse>, input: Input, began: Instant) -> Self {
+    pub(super) fn new(spool: Spool, fuse: Arc<Fuse>, began: Instant) -> Self {
         Self {
             spool,
             fuse,
-            input,
             began,
             encoder: Encoder::default(),
             lines: Vec::new(),
@@ -81,28 +80,10 @@ impl Sitting {
 
     pub(super) fn begin(&mut self, at: Instant, channel: u32, purpose: &Purpose) {
         self.head(Some(purpose));
-        let typed = match (purpose, self.input) {
-            (Purpose::Terminal { .. }, Input::Counted) => Policy::Count,
-            (Purpose::Terminal { .. }, Input::Kept) => Policy::Whole,
-            (
-                Purpose::Command(_)
-                | Purpose::Shell
-                | Purpose::Statements { .. }
-                | Purpose::Subsystem(_),
-                _,
-            ) => Policy::Beginning,
-        };
-        let shown = match purpose {
-            Purpose::Terminal { .. } => Policy::Whole,
-            Purpose::Command(_)
-            | Purpose::Shell
-            | Purpose::Statements { .. }
-            | Purpose::Subsystem(_) => Policy::Beginning,
-        };
         let tracks = Channel {
-            output: Track::new(Stream::Output, shown),
-            error: Track::new(Stream::Error, shown),
-            input: Track::new(Stream::Input, typed),
+            output: Track::new(Stream::Output),
+            error: Track::new(Stream::Error),
+            input: Track::new(Stream::Input),
         };
         self.channels.insert(channel, Box::new(tracks));
         self.event(at, channel, Event::Begin { kind: purpose.kind(), text: purpose.text() });
@@ -137,11 +118,14 @@ impl Sitting {
         }
     }
 
-    pub(super) fn end(&mut self, at: Instant, channel: u32, ending: &Ending) {
+    pub(super) fn end(&mut self, at: Instant, channel: u32, ending: &Ending, totals: &Totals) {
         let Some(tracks) = self.channels.remove(&channel) else { return };
         let offset = at.duration_since(self.began);
-        for track in [tracks.output, tracks.error, tracks.input] {
-            track.end(offset, channel, &mut self.encoder, &mut self.lines);
+        let Totals { output, error, input } = totals;
+        let ended: [(Track, &Total); 3] =
+            [(tracks.output, output), (tracks.error, error), (tracks.input, input)];
+        for (track, total) in ended {
+            track.end(offset, channel, total, &mut self.encoder, &mut self.lines);
         }
         match ending {
             Ending::Status(status) => self.event(at, channel, Event::Exit(*status)),
@@ -168,7 +152,7 @@ impl Sitting {
         self.encoder.restart();
     }
 
-    /// Ends what is open and writes the seal.
+    /// Writes the seal. Whoever held the channels has ended them.
     pub(super) fn seal(
         mut self,
         at: Instant,
@@ -177,9 +161,6 @@ impl Sitting {
         press: &mut Press,
     ) -> Sealed {
         self.head(None);
-        for channel in self.channels.keys().copied().collect::<Vec<_>>() {
-            self.end(at, channel, &Ending::Closed);
-        }
         match &outcome {
             Outcome::Cut(code) | Outcome::Failed(code) => {
                 self.note(at, 0, &format!("session ended: {code}"))

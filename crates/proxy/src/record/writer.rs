@@ -9,6 +9,7 @@ use store::recording::{CreateError, Press, Shelf};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::Ending;
 use super::clerk::Done;
 use super::queue::{Close, Inbox, Message, Open, Waited, What};
 use super::sitting::Sitting;
@@ -95,7 +96,7 @@ impl Writer {
         match what {
             What::Begin { channel, purpose } => sitting.begin(at, channel, &purpose),
             What::Bytes { channel, stream, bytes } => sitting.bytes(at, channel, stream, &bytes),
-            What::End { channel, ending } => sitting.end(at, channel, &ending),
+            What::End { channel, ending, totals } => sitting.end(at, channel, &ending, &totals),
             What::Note { channel, text } => sitting.note(at, channel, &text),
             What::Resize { channel, cols, rows } => sitting.resize(at, channel, cols, rows),
             What::Statements { channel, batch, .. } => sitting.statements(channel, &batch),
@@ -111,7 +112,7 @@ impl Writer {
     fn open(&mut self, session: u64, at: Instant, open: Open) {
         let created = match self.shelf.create(&open.meta) {
             Ok(spool) => {
-                self.sittings.insert(session, Sitting::new(spool, open.fuse, open.input, at));
+                self.sittings.insert(session, Sitting::new(spool, open.fuse, at));
                 Ok(())
             }
             Err(error) => Err(error),
@@ -125,8 +126,11 @@ impl Writer {
     }
 
     fn close(&mut self, session: u64, at: Instant, close: Close) {
-        let Close { outcome, ended, counts, closed } = close;
-        let Some(sitting) = self.remove(session) else { return };
+        let Close { outcome, ended, counts, totals, closed } = close;
+        let Some(mut sitting) = self.remove(session) else { return };
+        for (channel, totals) in totals {
+            sitting.end(at, channel, &Ending::Closed, &totals);
+        }
         let sealed = sitting.seal(at, outcome, ended, &mut self.press);
         // The clerk outlives the writers, except when the house falls; then the sweep tells the audit log.
         let _ = self.done.send(Done::Sealed { sealed: Box::new(sealed), counts, closed });
