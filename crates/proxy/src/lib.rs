@@ -21,6 +21,9 @@ pub mod nodes;
 mod postgres;
 pub mod record;
 mod registry;
+#[cfg(test)]
+#[path = "../tests/ports/reserved.rs"]
+mod reserved;
 mod route;
 mod ssh;
 
@@ -185,6 +188,7 @@ pub(crate) struct House {
     pub(crate) http: Arc<dyn HttpHandler>,
     pub(crate) trusted: Vec<Network>,
     pub(crate) slots: listen::Slots,
+    pub(crate) lanes: listen::Lanes,
     pub(crate) hosts: ssh::hosts::Hosts,
     /// The names under which this house itself is reached.
     pub(crate) names: Vec<String>,
@@ -292,6 +296,7 @@ impl Proxy {
             upstream_pinned: ssh::upstream::config(ssh::upstream::Trust::Keys),
             gate: gate::Gate::new(law),
             slots: listen::Slots::new(slots),
+            lanes: listen::Lanes::start(),
             counts: live::Counts::new(max_sessions),
             registry: registry::Registry::new(store.clone()),
             closing: CancellationToken::new(),

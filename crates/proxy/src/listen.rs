@@ -1,5 +1,6 @@
 //! The one listener: accepting, and keeping strangers within limits.
 
+mod lanes;
 mod slots;
 mod wire;
 
@@ -12,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::House;
 
+pub(crate) use lanes::Lanes;
 pub use slots::SlotLimits;
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use wire::{Severer, Wire, keep_alive};
@@ -67,7 +69,7 @@ pub(crate) async fn accept<S: Future<Output = ()> + Send + 'static>(
     house: Arc<House>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
-    serve: impl Fn(Wire, SocketAddr, Option<Slot>) -> S + Send,
+    serve: impl Fn(Wire, SocketAddr, Option<Slot>) -> S + Clone + Send + 'static,
 ) -> io::Result<()> {
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -77,16 +79,23 @@ pub(crate) async fn accept<S: Future<Output = ()> + Send + 'static>(
         };
         match accepted {
             Ok((socket, peer)) => {
-                // A balancer's connections are counted by the address it names, see route.
-                let balancer = house.trusted.iter().any(|network| network.contains(peer.ip()));
-                let wire = Wire::new(socket);
-                let slot =
-                    if balancer { None } else { house.slots.take(peer.ip(), wire.severer()) };
-                if slot.is_none() && !balancer {
-                    tracing::debug!(%peer, "too many unauthenticated connections from this address: refused");
-                    continue;
+                let (serve, house_of) = (serve.clone(), Arc::clone(&house));
+                let served = house.lanes.spawn(socket, move |wire| async move {
+                    let house = house_of;
+                    // A balancer's connections are counted by the address it names, see route.
+                    let balancer = house.trusted.iter().any(|network| network.contains(peer.ip()));
+                    let slot =
+                        if balancer { None } else { house.slots.take(peer.ip(), wire.severer()) };
+                    if slot.is_none() && !balancer {
+                        tracing::debug!(%peer, "too many unauthenticated connections from this address: refused");
+                        return;
+                    }
+                    drop(house);
+                    serve(wire, peer, slot).await;
+                });
+                if let Err(error) = served {
+                    tracing::debug!(%peer, %error, "a connection was gone before it was served");
                 }
-                tokio::spawn(serve(wire, peer, slot));
             }
             Err(error) if is_passing(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");

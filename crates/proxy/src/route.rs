@@ -99,7 +99,7 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
         Ok(Some(Sorted::Http { connection, slot })) => {
             // Whoever is nobody still stays one of the strangers, whatever he does over TLS.
             let _slot = slot.filter(|_| connection.identity.is_none());
-            house.http.serve(*connection).await;
+            house.lanes.aside(house.http.serve(*connection)).await;
         }
         Ok(None) => {}
         Err(_) => tracing::debug!(%peer, "no protocol was spoken in time"),
