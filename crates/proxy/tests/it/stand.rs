@@ -163,6 +163,7 @@ impl Stand {
                 store.clone(),
                 Arc::clone(&seal),
             )),
+            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
             clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
             archive: archive(&store, &now, setup.reserve).await,

@@ -98,7 +98,12 @@ impl Stand {
             authorities: Arc::clone(&authorities),
             law: Arc::new(store.policy()),
             nodes: Arc::new(proxy::nodes::StoredNodes::new(store.clone(), Arc::clone(&seal))),
-            databases: Arc::new(proxy::database::StoredDatabases::new(store.clone(), seal)),
+            databases: Arc::new(proxy::database::StoredDatabases::new(
+                store.clone(),
+                Arc::clone(&seal),
+            )),
+            clusters: Arc::new(proxy::kube::StoredClusters::new(store.clone(), seal)),
+            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
             clock: Arc::clone(&now),
             requests: Arc::new(Nobody),
             archive: archive.await.unwrap(),

@@ -109,6 +109,7 @@ impl Stand {
             law: Arc::new(store.policy()),
             nodes: Arc::new(proxy::nodes::StoredNodes::new(store.clone(), Arc::clone(&seal))),
             databases: Arc::new(proxy::database::StoredDatabases::new(store.clone(), seal)),
+            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
             clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
             archive: archive(&store, &now).await,
