@@ -70,6 +70,11 @@ fn relay<'a>(
                         let _ = Parameters::new(3).read(rest, |_| false, |_| *values += 1);
                         assert!(*values <= 3);
                     }
+                    if let Ok(Command::BulkExecute(_, rest)) = Command::read(payload) {
+                        let values = &mut 0;
+                        let _ = Parameters::new(3).read_bulk(rest, |_| *values += 1);
+                        assert!(*values <= rest.len());
+                    }
                     seen.push(payload.to_vec());
                     let goes_on = skipped >> (seen.len() % 8) & 1 == 0;
                     if goes_on {

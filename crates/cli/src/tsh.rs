@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    self, apps, config, db, login, logout, mfa, play, proxy, reach, recordings, request, ssh,
-    status, why,
+    self, config, db, login, logout, mfa, play, proxy, reach, recordings, request, ssh, status, why,
 };
 use crate::context::Context;
 use crate::error::Error;
@@ -63,9 +62,6 @@ enum Command {
     /// Databases, with psql, mysql and everything else
     #[command(subcommand)]
     Db(db::Command),
-    /// Web applications, with browsers, curl and everything else
-    #[command(subcommand, alias = "app")]
-    Apps(apps::Command),
     /// Connect other programs to a target
     #[command(subcommand)]
     Proxy(proxy::Command),
@@ -127,7 +123,6 @@ fn dispatch(cx: &mut Context, command: Command) -> Result<Exit, Error> {
         Command::Deny(args) => request::review::deny(cx, args),
         Command::Mfa(command) => mfa::run(cx, command),
         Command::Db(command) => db::run(cx, command),
-        Command::Apps(command) => apps::run(cx, command),
         Command::Proxy(command) => proxy::run(cx, command),
         Command::Recordings(command) => recordings::run(cx, command),
         Command::Play(args) => play::run(cx, args),

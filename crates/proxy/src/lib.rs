@@ -8,7 +8,6 @@
 //! [`HttpHandler`]; every other one goes through a door (`ssh`) into the corridor, which is the only way to a target.
 //! Nothing here writes policy, requests or users: it watches the store, and asks for access through [`AskForAccess`].
 
-pub mod app;
 mod corridor;
 pub mod database;
 mod error;
@@ -42,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use error::{Error, Side};
-pub use gate::{Caller, Holdings, Law, Refused, Wish};
+pub use gate::{Caller, Law, Refused, Wish};
 pub use http::{Body, BodyError, HttpDoors};
 pub use listen::{BindError, SlotLimits, bind};
 pub use route::{HttpConnection, HttpHandler, PROTOCOLS, Stream};
@@ -109,8 +108,6 @@ pub struct Parts {
     pub databases: Arc<dyn database::Databases>,
     /// The Kubernetes clusters.
     pub clusters: Arc<dyn kube::Clusters>,
-    /// The applications.
-    pub apps: Arc<dyn app::Apps>,
     /// The clock.
     pub clock: Clock,
     /// Where people at a door ask for access.
@@ -184,9 +181,6 @@ pub(crate) struct House {
     pub(crate) databases: Arc<dyn database::Databases>,
     /// The ways to Kubernetes clusters.
     pub(crate) clusters: kube::Upstreams,
-    pub(crate) apps: Arc<dyn app::Apps>,
-    /// Who is at which application.
-    pub(crate) visits: app::Visits,
     pub(crate) made: database::provision::MadeUsers,
     pub(crate) requests: Arc<dyn AskForAccess>,
     pub(crate) archive: record::Archive,
@@ -274,7 +268,6 @@ impl Proxy {
             nodes,
             databases,
             clusters,
-            apps,
             clock,
             requests,
             archive,
@@ -313,8 +306,6 @@ impl Proxy {
             made,
             databases,
             clusters: kube::Upstreams::new(clusters),
-            apps,
-            visits: app::Visits::default(),
             requests,
             archive,
             tls,

@@ -104,13 +104,6 @@ pub enum Purpose {
     Shell,
     /// A subsystem by name: `sftp`.
     Subsystem(String),
-    /// A visit to an application: its calls are kept.
-    Calls {
-        /// What is spoken: `http`, `tcp`.
-        protocol: &'static str,
-        /// The application.
-        account: String,
-    },
     /// A connection to a database: its statements are kept.
     Statements {
         /// What is spoken: `postgres`, `mysql`.
@@ -127,7 +120,7 @@ impl Purpose {
         match self {
             Self::Command(_) => "command",
             Self::Shell => "shell",
-            Self::Calls { protocol, .. } | Self::Statements { protocol, .. } => protocol,
+            Self::Statements { protocol, .. } => protocol,
             Self::Subsystem(_) => "subsystem",
             Self::Terminal { .. } => "terminal",
         }
@@ -139,7 +132,7 @@ impl Purpose {
         match self {
             Self::Command(text) | Self::Subsystem(text) => text,
             Self::Shell => "",
-            Self::Calls { account, .. } | Self::Statements { account, .. } => account,
+            Self::Statements { account, .. } => account,
             Self::Terminal { command, .. } => command.as_deref().unwrap_or_default(),
         }
     }

@@ -4,7 +4,6 @@
 //! countersign/1 ssh db-box\n
 //! countersign/1 postgres orders\n
 //! countersign/1 mysql shop\n
-//! countersign/1 app grafana\n
 //! ```
 //!
 //! It chooses a target by name and nothing else. It is not authenticated and grants nothing: whoever
@@ -19,11 +18,6 @@ pub const MAX_LINE: usize = 512;
 /// Where the client wants to go.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Route {
-    /// An application. Only taken inside TLS.
-    App {
-        /// The target's name.
-        target: String,
-    },
     /// An SSH target, by the name the client wrote (not checked here).
     Ssh {
         /// The target's name.
@@ -54,9 +48,7 @@ pub enum RouteError {
     #[error("the routing line has a byte that is not printable ASCII at offset {0}")]
     Byte(usize),
     /// The protocol is not one of ours.
-    #[error(
-        "the routing line names no protocol of ours: expected `ssh`, `postgres`, `mysql` or `app`"
-    )]
+    #[error("the routing line names no protocol of ours: expected `ssh`, `postgres` or `mysql`")]
     Protocol,
     /// Not exactly one target.
     #[error("the routing line must name one target: `countersign/1 PROTOCOL NAME`")]
@@ -81,7 +73,6 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Route, usize)>, RouteError> {
     let rest = text.strip_prefix(PREFIX).ok_or(RouteError::Version)?;
     let (protocol, target) = rest.split_once(' ').ok_or(RouteError::Target)?;
     let route = match protocol {
-        "app" => Route::App { target: target.to_owned() },
         "ssh" => Route::Ssh { target: target.to_owned() },
         "postgres" => Route::Postgres { target: target.to_owned() },
         "mysql" => Route::MySql { target: target.to_owned() },
@@ -103,12 +94,6 @@ pub fn ssh_line(target: &str) -> String {
 #[must_use]
 pub fn postgres_line(target: &str) -> String {
     format!("{PREFIX}postgres {target}\n")
-}
-
-/// Writes the routing line for an application.
-#[must_use]
-pub fn app_line(target: &str) -> String {
-    format!("{PREFIX}app {target}\n")
 }
 
 /// Writes the routing line for a database that speaks MySQL's protocol.
@@ -138,7 +123,6 @@ mod tests {
             (ssh_line("a"), Route::Ssh { target: "a".into() }),
             (postgres_line("a"), Route::Postgres { target: "a".into() }),
             (mysql_line("a"), Route::MySql { target: "a".into() }),
-            (app_line("a"), Route::App { target: "a".into() }),
         ] {
             assert_eq!(parse(line.as_bytes()), Ok(Some((route, line.len()))));
         }

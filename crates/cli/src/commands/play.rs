@@ -201,7 +201,8 @@ fn events(cx: &mut Context, args: &PlayArgs) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-fn as_json(event: &Event) -> serde_json::Value {
+/// An event as a line of JSON: what `event` says it is, when, and on which channel.
+pub(crate) fn as_json(event: &Event) -> serde_json::Value {
     let mut line = match &event.what {
         What::Begin { kind, text } => json!({"event": "begin", "kind": kind, "text": text}),
         What::Digest { stream, bytes, blake3 } => {

@@ -14,6 +14,7 @@ use api::recording::{RecordingCheck, RecordingMatch, RecordingState, RecordingVi
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::commands::play::as_json;
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -68,12 +69,13 @@ pub struct LsArgs {
 ///
 ///     tsh recordings export bc8ca931-fec9-4b15 -o session.cast
 ///     tsh recordings export bc8ca931-fec9-4b15 --as text
+///     tsh recordings export bc8ca931-fec9-4b15 --as jsonl | jq 'select(.event == "statement")'
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct ExportArgs {
     /// The session's id
     session: SessionId,
-    /// As asciicast v3, or as plain text
+    /// As asciicast v3, as plain text, or as JSON
     #[arg(long = "as", value_enum, default_value_t = Shape::Cast, value_name = "SHAPE")]
     shape: Shape,
     /// Into this new file, which only you can read
@@ -86,6 +88,8 @@ pub struct ExportArgs {
 pub enum Shape {
     /// asciicast v3, for players
     Cast,
+    /// Every event as a line of JSON; a statement with its text, values, rows, time and error
+    Jsonl,
     /// What was shown, without escapes
     Text,
 }
@@ -221,7 +225,7 @@ fn create(path: &Path) -> Result<std::fs::File, Error> {
         .map_err(|error| Error::usage(format!("cannot create `{}`", path.display())).because(error))
 }
 
-/// Asciicast as it is, or as text.
+/// Asciicast as it is, or its events in another shape.
 struct Printer {
     shape: Shape,
     reader: Reader,
@@ -242,7 +246,10 @@ impl Printer {
         let mut lines = Vec::new();
         loop {
             match self.reader.next_event() {
-                Ok(Some(event)) => self.transcript.push(&event, |line| lines.push(line)),
+                Ok(Some(event)) if self.shape == Shape::Jsonl => {
+                    lines.push(as_json(&event).to_string());
+                }
+                Ok(Some(event)) => self.transcript.push(&event, |line| lines.push(line.timed())),
                 Ok(None) => break,
                 Err(broken) => {
                     self.broken = Some(broken.to_string());
@@ -250,7 +257,7 @@ impl Printer {
                 }
             }
         }
-        lines.into_iter().try_for_each(|line| writeln!(out, "{}", line.timed()))
+        lines.into_iter().try_for_each(|line| writeln!(out, "{line}"))
     }
 
     fn finish(&mut self, out: &mut dyn std::io::Write) -> std::io::Result<()> {

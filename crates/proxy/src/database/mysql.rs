@@ -8,15 +8,21 @@ mod statement;
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use wire::mysql::{Capabilities, Greeting};
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use wire::mysql::{
+    Capabilities, Greeting, MAX_HANDSHAKE, ServerError as WireError, put_packet, take,
+};
 
 use super::dial::{Errand, dial, in_time};
-use super::{Database, Fault, Leg, Protocol, provision};
+use super::{Database, Fault, Leg, Protocol, provision, tls};
 use crate::error::Error;
 use crate::live::Session;
 
 pub(super) use statement::Statements;
+
+/// COM_QUERY: this session's transactions only read, from the next one on, the one of a single statement too.
+pub(crate) const RESTRICT: &[u8] = b"\x03SET SESSION TRANSACTION READ ONLY";
 
 /// What the client wants of the connection: what goes into our HandshakeResponse41.
 #[derive(Clone, Debug)]
@@ -60,7 +66,40 @@ pub(crate) async fn connect(
     wanted: &MyWanted,
 ) -> Result<MyLeg, Error> {
     provision::enter(session, database).await?;
-    open(&Errand::of(session), database, wanted).await
+    let errand = Errand::of(session);
+    let mut leg = open(&errand, database, wanted).await?;
+    if session.rights().terms.is_read_only() {
+        in_time(&errand, "the first statement", restrict(&mut leg)).await?;
+    }
+    Ok(leg)
+}
+
+/// Tells the server that the session only reads: what its functions do only the server knows.
+async fn restrict(leg: &mut MyLeg) -> Result<(), Fault> {
+    let step = "the first statement";
+    let broke = |error| tls::broke(step, error);
+    let mut out = BytesMut::new();
+    put_packet(&mut out, 0, RESTRICT);
+    leg.leg.write_all(&out).await.map_err(broke)?;
+    leg.leg.flush().await.map_err(broke)?;
+    loop {
+        let found = take(&leg.ahead, MAX_HANDSHAKE);
+        let found = found.map_err(|error| Fault::Malformed(error.to_string().into()))?;
+        if let Some(packet) = found {
+            let refused = match packet.payload.first() {
+                Some(0x00) => None,
+                Some(0xff) => Some(WireError::read(packet.payload).map_err(login::malformed)?),
+                _ => return Err(Fault::Malformed("it answers with what was not asked for".into())),
+            };
+            let refused = refused.map(|error| login::server_error(&error));
+            let len = packet.len;
+            leg.ahead.advance(len);
+            return refused.map_or(Ok(()), Err);
+        }
+        if leg.leg.read_buf(&mut leg.ahead).await.map_err(broke)? == 0 {
+            return Err(Fault::Vanished(step));
+        }
+    }
 }
 
 /// As [`connect`], on any errand.

@@ -13,7 +13,7 @@ use wire::mysql::{Command, Outcome, Shape, script};
 use super::numbers::Numbers;
 use super::prepared::{Known, Shelf};
 use super::say::{self, Words};
-use crate::database::statements::{self, Prepared, Statements, Text, Ticket};
+use crate::database::statements::{self, Prepared, Statements, Text, Ticket, Values};
 use crate::gate::{Caller, Cut, Refused};
 use crate::live::Session;
 
@@ -61,12 +61,14 @@ pub(super) struct Judge {
     numbers: Numbers,
     pub(super) statements: Statements,
     shelf: Shelf,
+    /// The connection was reset, and with it what the server was told of it.
+    was_reset: bool,
 }
 
 impl Judge {
     pub(super) fn new(session: Arc<Session>, statements: Statements) -> Self {
         let numbers = session.house.numbers.clone();
-        Self { session, numbers, statements, shelf: Shelf::default() }
+        Self { session, numbers, statements, shelf: Shelf::default(), was_reset: false }
     }
 
     pub(super) const fn session(&self) -> &Arc<Session> {
@@ -84,8 +86,15 @@ impl Judge {
                 self.prepare(Text { bytes, length: length.saturating_sub(1) })
             }
             Command::InitDb(name) => self.init_db(name),
-            Command::Execute(id, rest) => self.execute(id, Some(rest)),
-            Command::BulkExecute(id, _) => self.execute(id, None),
+            Command::Execute(id, rest) => {
+                self.run(id, Shape::Results, |known, values| known.read(rest, values))
+            }
+            Command::BulkExecute(id, rest) => {
+                let unseen = length.saturating_sub(payload.len());
+                self.run(id, Shape::Results, |known, values| known.read_bulk(rest, unseen, values))
+            }
+            // More rows of what was run: asked about like running it, and written down like it.
+            Command::Fetch(id) => self.run(id, Shape::Rows, |_, _| ()),
             Command::LongData(id, parameter) => {
                 self.shelf.in_parts(id, parameter);
                 Ok(pass(&command, Tag::default()))
@@ -111,11 +120,9 @@ impl Judge {
             Command::Refresh(_) => self.as_text("FLUSH TABLES", &command),
             Command::Debug => self.as_text("FLUSH LOGS", &command),
             Command::Shutdown => self.as_text("SHUTDOWN", &command),
-            Command::Fetch(_)
-            | Command::Ping
-            | Command::Quit
-            | Command::SetOption(_)
-            | Command::Statistics => Ok(pass(&command, Tag::default())),
+            Command::Ping | Command::Quit | Command::SetOption(_) | Command::Statistics => {
+                Ok(pass(&command, Tag::default()))
+            }
             Command::ChangeUser => Err(say::change_user()),
             Command::Replication(name) => Err(say::replication(name)),
             Command::Unknown(code) => Err(say::unknown(code)),
@@ -153,17 +160,19 @@ impl Judge {
         Ok(Verdict::Settle(Shape::Prepared, Tag { ticket: None, then }))
     }
 
-    fn execute(&mut self, id: u32, rest: Option<&[u8]>) -> Result<Verdict, Words> {
+    /// A prepared statement runs; `read` finds the values that it runs with.
+    fn run(
+        &mut self,
+        id: u32,
+        shape: Shape,
+        read: impl FnOnce(&mut Known, Option<&mut Values>),
+    ) -> Result<Verdict, Words> {
         let known = self.shelf.get(id).ok_or_else(|| say::not_prepared(id))?;
         self.statements.judge_again(&known.text).map_err(|no| say::statement(&no))?;
         let mut values = self.statements.values();
-        match rest {
-            Some(rest) => known.read(rest, values.as_mut()),
-            // Rows of values: they are in the database's own log, if anywhere.
-            None => values = None,
-        }
+        read(known, values.as_mut());
         let ticket = Some(self.statements.sent(&known.text, values.as_ref()));
-        Ok(Verdict::Pass(Some((Shape::Results, Tag { ticket, then: Then::Nothing }))))
+        Ok(Verdict::Pass(Some((shape, Tag { ticket, then: Then::Nothing }))))
     }
 
     fn init_db(&mut self, name: &[u8]) -> Result<Verdict, Words> {
@@ -262,9 +271,17 @@ impl Judge {
         }
         match tag.then {
             Then::Chose(name) if outcome.error.is_none() => self.turn_to(&name),
-            Then::Reset if outcome.error.is_none() => self.shelf = Shelf::default(),
+            Then::Reset if outcome.error.is_none() => {
+                self.shelf = Shelf::default();
+                self.was_reset = true;
+            }
             Then::Chose(_) | Then::Nothing | Then::Prepared(_) | Then::Reset => {}
         }
+    }
+
+    /// Whether the server has to be told again that the session only reads. Says so once.
+    pub(super) fn must_restrict(&mut self) -> bool {
+        std::mem::take(&mut self.was_reset) && self.session.rights().terms.is_read_only()
     }
 
     /// The statement that `tag` was for is prepared.

@@ -38,9 +38,8 @@ impl Known {
     }
 
     /// Reads the values it is executed with from `rest`, and their types for the next time.
-    pub(super) fn read(&mut self, rest: &[u8], values: Option<&mut Values>) {
+    pub(super) fn read(&mut self, rest: &[u8], mut values: Option<&mut Values>) {
         let Self { parameters, in_parts, .. } = self;
-        let mut values = values;
         // What is no execution is the server's to refuse.
         let _ = parameters.read(
             rest,
@@ -53,6 +52,23 @@ impl Known {
         );
         in_parts.clear();
     }
+
+    /// The same of a bulk execution, of whose bytes some were `unseen`.
+    pub(super) fn read_bulk(
+        &mut self,
+        rest: &[u8],
+        unseen: usize,
+        mut values: Option<&mut Values>,
+    ) {
+        let _ = self.parameters.read_bulk(rest, |value| {
+            if let Some(values) = &mut values {
+                keep(values, value);
+            }
+        });
+        if let Some(values) = values.filter(|_| unseen > 0) {
+            keep(values, Value::Unseen);
+        }
+    }
 }
 
 fn keep(values: &mut Values, value: Value<'_>) {
@@ -63,8 +79,10 @@ fn keep(values: &mut Values, value: Value<'_>) {
             keep_bytes(values, bytes, usize::try_from(length).unwrap_or(usize::MAX));
         }
         Value::Date { .. }
+        | Value::Default
         | Value::Double(_)
         | Value::Float(_)
+        | Value::Ignored
         | Value::Int(_)
         | Value::Long
         | Value::Time { .. }

@@ -18,7 +18,9 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
-use wire::mysql::{Capabilities, Commands, Event, Front, HEADER, Malformed, Replies, put_packet};
+use wire::mysql::{
+    Capabilities, Commands, Event, Front, HEADER, Malformed, Outcome, Replies, Shape, put_packet,
+};
 
 use super::judge::{Judge, Tag, Verdict};
 use super::lane::{self, Lane};
@@ -27,6 +29,7 @@ use super::stop::stop;
 use super::unrecorded;
 use crate::corridor::Ended;
 use crate::database::Fault;
+use crate::database::mysql::RESTRICT;
 use crate::error::Error;
 use crate::gate::Cut;
 use crate::live::Session;
@@ -60,6 +63,8 @@ enum End {
 enum Held {
     /// The command at the front is answered so.
     Refuse(Words),
+    /// The server is told again that the session only reads; what follows is looked at when it has heard.
+    Restrict,
     /// What follows is looked at.
     Settle,
 }
@@ -87,6 +92,8 @@ pub(super) struct Relay<F, B> {
     deaf: bool,
     /// The recording is behind: nothing is taken from the client.
     behind: bool,
+    /// A statement of ours is awaited, and so many bytes of its answer are there: they are not the client's.
+    aside: Option<usize>,
 }
 
 impl<F, B> Relay<F, B>
@@ -119,6 +126,7 @@ where
             gone: false,
             deaf: false,
             behind: false,
+            aside: None,
         }
     }
 
@@ -192,8 +200,9 @@ where
         moved |= self.hear_server(cx)?;
         // What was held may be decided on now.
         if self.held.is_some() {
+            let ready = self.up.ready;
             self.decide();
-            moved |= self.held.is_none();
+            moved |= self.held.is_none() || self.up.ready > ready;
         }
         moved |= self.down.poll_drain(cx, &mut self.front).map_err(|_| End::Left)?;
         if self.left && (self.deaf || self.up.is_drained()) {
@@ -302,6 +311,10 @@ where
         if self.replies.waiting() > 0 || !self.replies.between_packets() || self.up.ready > 0 {
             return false;
         }
+        if matches!(self.held, Some(Held::Restrict)) {
+            self.restrict();
+            return false;
+        }
         let Some(Held::Refuse(words)) = self.held.take() else { return true };
         // The whole command goes first: its answer has the next sequence number.
         if self.commands.between()
@@ -324,6 +337,32 @@ where
         put_packet(&mut self.down.buf, self.commands.seq().wrapping_add(1), &words.0);
         self.down.pass_all();
         true
+    }
+
+    /// Says what only we say. Nothing is on its way, so the next answer is for us.
+    fn restrict(&mut self) {
+        let behind = std::mem::take(&mut self.up.buf);
+        put_packet(&mut self.up.buf, 0, RESTRICT);
+        self.up.pass_all();
+        self.up.buf.extend_from_slice(&behind);
+        self.replies.expect(Shape::Status, Tag::default());
+        self.aside = Some(0);
+        self.held = Some(Held::Settle);
+    }
+
+    /// Takes the answer to what only we said out of what the client gets.
+    ///
+    /// # Errors
+    /// When the server did not take it: then nobody goes on.
+    fn take_aside(&mut self, outcome: &Outcome) -> Result<(), End> {
+        let Some(length) = self.aside.take() else { return Ok(()) };
+        let rest = self.down.buf.split_off(self.down.seen);
+        self.down.truncate(self.down.seen.saturating_sub(length));
+        self.down.buf.unsplit(rest);
+        match &outcome.error {
+            None => Ok(()),
+            Some(error) => Err(End::Cut(unrestricted(&error.message))),
+        }
     }
 
     fn hear_server(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
@@ -349,9 +388,18 @@ where
             let walked = self.replies.walk(self.down.unseen());
             let (n, event) = walked.map_err(End::Garbled)?;
             self.down.seen = self.down.seen.saturating_add(n);
+            if let Some(length) = &mut self.aside {
+                *length = length.saturating_add(n);
+            }
             match event {
                 None => break,
-                Some(Event::Done(tag, outcome)) => self.judge.answered(tag, &outcome),
+                Some(Event::Done(tag, outcome)) => {
+                    self.take_aside(&outcome)?;
+                    self.judge.answered(tag, &outcome);
+                    if self.judge.must_restrict() {
+                        self.held = Some(Held::Restrict);
+                    }
+                }
                 Some(Event::File(_)) => self.commands.file(),
                 Some(Event::Schema(name)) => self.judge.moved_to(&name).map_err(End::Cut)?,
                 Some(Event::Prepared { id, parameters }) => {
@@ -367,6 +415,9 @@ where
     /// Whole packets go on. The beginning of another waits for its end, if that is near: a last word can be said between
     /// packets only.
     fn let_go(&mut self) {
+        if self.aside.is_some() {
+            return;
+        }
         let begun = usize::try_from(self.replies.begun().len).unwrap_or(usize::MAX);
         let back = if begun > MAX_HELD { 0 } else { begun };
         self.down.ready = self.down.ready.max(self.down.seen.saturating_sub(back));
@@ -392,13 +443,23 @@ where
     /// The sequence number of what comes next. Where no answer is awaited the words are the answer to the client's next
     /// command: clients read them there, and show them.
     fn next_seq(&self) -> u8 {
-        if self.replies.waiting() == 0 {
+        if self.replies.waiting() == 0 || self.aside.is_some() {
             1
         } else if self.replies.answering() && !self.commands.in_file() {
             self.replies.seq().wrapping_add(1)
         } else {
             self.commands.seq().wrapping_add(1)
         }
+    }
+}
+
+/// A session that only reads, and whose server does not keep to it, ends.
+fn unrestricted(said: &str) -> Cut {
+    Cut {
+        code: "not_read_only",
+        line: "The database did not make this session read only again.".to_owned(),
+        hint: String::new(),
+        detail: access::display::shown_short(said, 256).into(),
     }
 }
 

@@ -50,8 +50,7 @@ impl Tallies {
             (Purpose::Terminal { .. }, Input::Counted) => (Policy::Whole, Policy::Count),
             (Purpose::Terminal { .. }, Input::Kept) => (Policy::Whole, Policy::Whole),
             (
-                Purpose::Calls { .. }
-                | Purpose::Command(_)
+                Purpose::Command(_)
                 | Purpose::Shell
                 | Purpose::Statements { .. }
                 | Purpose::Subsystem(_),

@@ -163,7 +163,7 @@ impl Stand {
                 store.clone(),
                 Arc::clone(&seal),
             )),
-            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
+            clusters: Arc::new(proxy::kube::StoredClusters::new(store.clone(), Arc::clone(&seal))),
             clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
             archive: archive(&store, &now, setup.reserve).await,
@@ -192,7 +192,7 @@ impl Stand {
             _sshd: sshd,
             _port: port,
         };
-        stand.put("node", "db-box", json!({"addr": format!("127.0.0.1:{port}")})).await;
+        stand.put("node", "db-box", json!({"addr": stand.sshd})).await;
         stand.put_role("dba", json!({})).await;
         stand
     }

@@ -84,6 +84,7 @@ impl Raw {
         main: std::net::SocketAddr,
         target: &str,
         user: &str,
+        capabilities: Capabilities,
     ) -> (Self, Packet) {
         let socket = TcpStream::connect(main).await.unwrap();
         let host = "gw.example.com".to_owned().try_into().unwrap();
@@ -94,7 +95,7 @@ impl Raw {
         let greeting = Greeting::read(&payload).unwrap();
         assert!(!greeting.capabilities.contains(Capabilities::SSL));
         let mut raw = Self { stream: Box::new(stream), ahead, greeting };
-        let answer = raw.respond(1, &response(user, ABLE)).await;
+        let answer = raw.respond(1, &response(user, capabilities)).await;
         (raw, answer)
     }
 

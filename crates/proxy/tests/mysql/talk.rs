@@ -6,6 +6,7 @@ use serde_json::json;
 use wire::mysql::Capabilities;
 
 use crate::raw::{ABLE, Raw, error, is_ok};
+use crate::servers::DATABASE;
 use crate::stand::{Client, Stand, printed, text};
 
 async fn inside() -> (Stand, Client, Raw) {
@@ -122,7 +123,7 @@ async fn prepared_statements_work_in_full() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cursor_is_fetched_from() {
-    let (_stand, _alice, mut raw) = inside().await;
+    let (stand, _alice, mut raw) = inside().await;
     raw.send(0, b"\x16select seq from seq_1_to_10").await;
     let (_, head) = raw.packet().await;
     let id = head[1..5].to_vec();
@@ -139,7 +140,48 @@ async fn a_cursor_is_fetched_from() {
         }
         assert_eq!(rows, expected);
     }
+    // What was not prepared is not fetched from either.
+    let (_, unknown) =
+        raw.command(&[&b"\x1c"[..], &[9, 9, 0, 0], &4u32.to_le_bytes()].concat()).await;
+    assert!(error(&unknown).starts_with("1243"), "{}", error(&unknown));
     assert_eq!(raw.ask("select 1").await.unwrap(), "1");
+    // Fetched rows are rows of the session; each fetch is a statement that ran, as each execution is.
+    raw.send(0, b"\x01").await;
+    assert!(raw.rest().await.is_empty());
+    let ended = stand.events_until("session.ended", |ended| !ended.is_empty()).await;
+    let body = &ended[0]["body"];
+    assert_eq!((&body["rows"], &body["statements"]), (&json!(11), &json!(5)), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bulk_execution_of_mariadb_goes_through_and_is_judged() {
+    let (stand, alice, mut first) = inside().await;
+    stand.server.sql(DATABASE, "create table bulk (n int default 7, t text)");
+    assert_eq!(first.ask("select 1").await.unwrap(), "1");
+    // In the tunnel the target is known, and after one dial that it is a MariaDB.
+    let able = ABLE.without(Capabilities::MYSQL).union(Capabilities::PASSED_MARIADB);
+    let (mut raw, ok) = Raw::tunnel(&alice, stand.main, "orders", "app", able).await;
+    assert_eq!(ok.1[0], 0, "{ok:?}");
+    raw.send(0, b"\x16insert into bulk (n, t) values (?, ?)").await;
+    let (_, head) = raw.packet().await;
+    assert_eq!(head[0], 0, "{}", text(&head));
+    let id = head[1..5].to_vec();
+    for _ in 0..u16::from_le_bytes([head[7], head[8]]) {
+        raw.packet().await;
+    }
+    // Types: a LONG, a VAR_STRING; the rows (1, 'one'), (NULL, 'two'), (default, NULL).
+    let rows = [&b"\0\x01\0\0\0\0\x03one"[..], b"\x01\0\x03two", b"\x02\x01"].concat();
+    let bulk = [&b"\xfa"[..], &id, &[128, 0, 3, 0, 0xfd, 0], &rows].concat();
+    let (_, done) = raw.command(&bulk).await;
+    assert_eq!(done[0], 0, "{}", text(&done));
+    let kept = stand.server.sql(DATABASE, "select ifnull(n, 'none'), ifnull(t, 'none') from bulk");
+    assert_eq!(kept, "1\tone\nnone\ttwo\n7\tnone");
+    stand.put_role("dba", json!({"db_read_only": true}), json!(["*"])).await;
+    let mut answer = raw.command(&bulk).await.1;
+    while answer[0] == 0 {
+        answer = raw.command(&bulk).await.1;
+    }
+    assert!(error(&answer).starts_with("1142 Access denied"), "{}", error(&answer));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -239,6 +281,51 @@ async fn statements_are_counted_and_what_no_role_allows_is_refused_and_audited()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_only_reads_is_kept_to_it_by_the_server_also_after_a_reset() {
+    let stand = Stand::open().await;
+    // What it does only the server knows.
+    stand.server.sql(
+        DATABASE,
+        "create table kept (n int);\ndelimiter //\ncreate function writes() returns int modifies sql data \
+         begin insert into kept values (1); return 1; end//\ndelimiter ;\n",
+    );
+    stand.put_role("dba", json!({"db_read_only": true}), json!(["*"])).await;
+    let alice = stand.client("alice", &["dba"]).await;
+    let mut raw = Raw::enter(&alice).await;
+    let writes = raw.ask("select writes()").await.unwrap_err();
+    assert!(
+        writes.starts_with("1792 Cannot execute statement in a READ ONLY transaction"),
+        "{writes}"
+    );
+    for undoing in [
+        "set session transaction read write",
+        "set transaction read write",
+        "start transaction read write",
+        "set @@session.tx_read_only = 0",
+        "set tx_read_only = default",
+        "set statement tx_read_only = 0 for select writes()",
+    ] {
+        let refused = raw.ask(undoing).await.unwrap_err();
+        assert!(refused.starts_with("1142 Access denied"), "{undoing}: {refused}");
+    }
+    // A reset gives back what the server began with; nothing is let through before it was told again.
+    raw.send(0, b"\x1f").await;
+    raw.send(0, b"\x03select @@tx_read_only").await;
+    let (seq, ok) = raw.packet().await;
+    assert!(seq == 1 && is_ok(&ok), "{ok:?}");
+    assert_eq!(raw.answer().await.unwrap(), "1");
+    assert!(is_ok(&raw.command(b"\x1f").await.1));
+    assert!(raw.ask("select writes()").await.unwrap_err().starts_with("1792 "));
+    assert!(is_ok(&raw.command(b"\x0e").await.1), "the connection stays");
+    // Whoever may write is not hindered.
+    stand.put_role("writer", json!({}), json!(["*"])).await;
+    let mut bob = Raw::enter(&stand.client("bob", &["writer"]).await).await;
+    assert_eq!(bob.ask("select writes()").await.unwrap(), "1");
+    assert!(is_ok(&bob.command(b"\x1f").await.1));
+    assert_eq!(bob.ask("select @@tx_read_only").await.unwrap(), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_results_and_procedures_go_through() {
     let (stand, alice, _raw) = inside().await;
     stand
@@ -292,7 +379,7 @@ async fn the_tunnel_and_the_name_in_tls_name_the_target() {
     let (stand, alice, raw) = inside().await;
     // Not dialled yet when the first greeting was written, and known since.
     assert!(!raw.greeting.version.contains("MariaDB"));
-    let (mut tunnel, answer) = Raw::tunnel(&alice, stand.main, "orders", "app").await;
+    let (mut tunnel, answer) = Raw::tunnel(&alice, stand.main, "orders", "app", ABLE).await;
     assert!(is_ok(&answer.1));
     assert!(tunnel.greeting.version.contains("MariaDB"), "{:?}", tunnel.greeting);
     assert_eq!(tunnel.ask("select current_user()").await.unwrap(), "app@%");

@@ -108,8 +108,11 @@ impl Stand {
             authorities: Arc::clone(authorities),
             law: Arc::new(store.policy()),
             nodes: Arc::new(proxy::nodes::StoredNodes::new(store.clone(), Arc::clone(&seal))),
-            databases: Arc::new(proxy::database::StoredDatabases::new(store.clone(), seal)),
-            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
+            databases: Arc::new(proxy::database::StoredDatabases::new(
+                store.clone(),
+                Arc::clone(&seal),
+            )),
+            clusters: Arc::new(proxy::kube::StoredClusters::new(store.clone(), Arc::clone(&seal))),
             clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
             archive: archive(&store, &now).await,

@@ -1,4 +1,5 @@
-//! The values of a prepared statement's execution ("COM_STMT_EXECUTE"), for the recording.
+//! The values of a prepared statement's execution ("COM_STMT_EXECUTE"; MariaDB Knowledge Base,
+//! "COM_STMT_BULK_EXECUTE"), for the recording.
 
 use core::fmt;
 
@@ -22,6 +23,16 @@ mod kind {
     pub(super) const TIME: u8 = 11;
     pub(super) const DATETIME: u8 = 12;
     pub(super) const YEAR: u8 = 13;
+}
+
+/// A bulk execution: types follow its flags.
+const BULK_TYPES: u16 = 128;
+/// What stands before each value of a bulk execution.
+mod indicator {
+    pub(super) const VALUE: u8 = 0;
+    pub(super) const NULL: u8 = 1;
+    pub(super) const DEFAULT: u8 = 2;
+    pub(super) const IGNORE: u8 = 3;
 }
 
 /// Set in a type's second byte when it has no sign.
@@ -53,10 +64,14 @@ pub enum Value<'a> {
         /// Hour, minute, second and microsecond.
         time: Option<(u8, u8, u8, u32)>,
     },
+    /// What the column has when nothing is said.
+    Default,
     /// A number with a fraction.
     Double(f64),
     /// The same of four bytes.
     Float(f32),
+    /// What stands there already, and stays.
+    Ignored,
     /// A number with a sign.
     Int(i64),
     /// Sent before, in parts.
@@ -94,8 +109,10 @@ impl fmt::Display for Value<'_> {
                 f.write_str(" ")?;
                 clock(f, *time)
             }
+            Self::Default => f.write_str("(default)"),
             Self::Double(n) => write!(f, "{n}"),
             Self::Float(n) => write!(f, "{n}"),
+            Self::Ignored => f.write_str("(as it is)"),
             Self::Int(n) => write!(f, "{n}"),
             Self::Long => f.write_str("(sent in parts)"),
             Self::Null => f.write_str("NULL"),
@@ -169,6 +186,53 @@ impl Parameters {
             });
         }
         Ok(())
+    }
+}
+
+impl Parameters {
+    /// Reads the values of a bulk execution from what follows the statement's id, giving each to `each`, row after row.
+    /// What is cut off by the end of `rest` is given as far as it is there, and ends it.
+    ///
+    /// # Errors
+    /// When what is there breaks off before the values, or has what no client sends.
+    pub fn read_bulk<'a>(
+        &mut self,
+        rest: &'a [u8],
+        mut each: impl FnMut(Value<'a>),
+    ) -> Result<(), Malformed> {
+        let mut cursor = Cursor::new(rest);
+        if cursor.u16("flags")? & BULK_TYPES != 0 {
+            self.types.clear();
+            for _ in 0..self.count {
+                self.types.push(cursor.array("a type")?);
+            }
+        }
+        if self.types.is_empty() {
+            return Ok(());
+        }
+        loop {
+            for [kind, flags] in &self.types {
+                if cursor.is_empty() {
+                    return Ok(());
+                }
+                let mut behind = cursor.clone();
+                let read = match behind.u8("an indicator")? {
+                    indicator::VALUE => value(&mut behind, *kind, flags & UNSIGNED != 0),
+                    indicator::NULL => Ok(Value::Null),
+                    indicator::DEFAULT => Ok(Value::Default),
+                    indicator::IGNORE => Ok(Value::Ignored),
+                    _ => return Err(cursor.malformed("an indicator")),
+                };
+                if let Ok(value) = read {
+                    each(value);
+                    cursor = behind;
+                } else {
+                    cursor.u8("an indicator")?;
+                    each(cut(&mut cursor, *kind));
+                    return Ok(());
+                }
+            }
+        }
     }
 }
 

@@ -459,6 +459,34 @@ fn values_are_read_by_their_types_and_types_are_remembered() {
 }
 
 #[test]
+fn values_of_a_bulk_execution_are_read_row_after_row_and_cut_where_they_are_cut() {
+    let mut parameters = Parameters::new(2);
+    let read = |parameters: &mut Parameters, bytes: &[u8]| {
+        let mut values = Vec::new();
+        let whole = parameters.read_bulk(bytes, |value| values.push(value.to_string()));
+        (values, whole.is_ok())
+    };
+    // Types: a long, a text. Rows: (-1, `ab`), (NULL, default), (as it is, `c`).
+    let rows = b"\0\xff\xff\xff\xff\0\x02ab\x01\x02\x03\0\x01c";
+    let all = ["-1", "ab", "NULL", "(default)", "(as it is)", "c"].map(String::from).to_vec();
+    let first = [&b"\x80\0\x03\0\xfd\0"[..], rows].concat();
+    assert_eq!(read(&mut parameters, &first), (all.clone(), true));
+    // Types are remembered; the flags are nearly nothing then.
+    let again = [&b"\0\0"[..], rows].concat();
+    assert_eq!(read(&mut parameters, &again), (all.clone(), true));
+    for end in 2..again.len() {
+        let (values, whole) = read(&mut parameters, &again[..end]);
+        assert!(whole && values.len() <= all.len(), "cut at {end}: {values:?}");
+        let seen = values.iter().zip(&all).take_while(|(value, all)| value == all).count();
+        for (value, all) in values.iter().zip(&all).skip(seen) {
+            assert!(value == "(not seen)" || all.starts_with(value.as_str()), "{value} at {end}");
+        }
+    }
+    assert!(!read(&mut parameters, b"\0\0\x09").1, "no such indicator");
+    assert_eq!(read(&mut Parameters::new(0), b"\x80\0\0\0"), (vec![], true), "no values at all");
+}
+
+#[test]
 fn a_collation_mariadb_does_not_know_is_exchanged() {
     assert_eq!(collation_for(Vendor::MariaDb, 255), 45);
     assert_eq!(collation_for(Vendor::MySql, 255), 255);

@@ -17,11 +17,12 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::home::write_whole;
-use crate::output::{Output, one_line};
+use crate::output::{Format, Output, one_line};
 use crate::table::{Column, Table};
 use crate::when;
 
 mod evidence;
+mod sessions;
 
 /// The largest bundle read, in bytes.
 pub const MAX_BUNDLE: u64 = 256 * 1024 * 1024;
@@ -34,6 +35,9 @@ const WIDEST: usize = 100;
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
     /// List events, newest first
+    ///
+    /// With --request the sessions under it follow, each with what was done in it: statements of databases, the rows
+    /// they gave or changed, errors, and what was refused. The same stands in `body` of `session.ended`.
     ///
     ///     tctl audit ls --user alice --since 7d
     ///     tctl audit ls --request bc8ca931 --code 'session.*'
@@ -165,7 +169,15 @@ fn list(cx: &mut Context, args: LsArgs) -> Result<Exit, Error> {
             None => break,
         }
     }
-    cx.show(&events, |out| table(out, &events))?;
+    // What was done under a request is more than its newest events: its sessions are told whole.
+    let sessions = match (cx.format, &args.request) {
+        (Format::Text, Some(_)) => sessions::under(&api, &query)?,
+        (Format::Json | Format::Text | Format::Yaml, _) => Vec::new(),
+    };
+    cx.show(&events, |out| {
+        table(out, &events)?;
+        sessions::table(out, &sessions)
+    })?;
     Ok(Exit::Done)
 }
 

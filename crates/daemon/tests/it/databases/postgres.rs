@@ -22,6 +22,58 @@ fn connect(house: &House, user: &str, words: &[&str]) -> Ran {
     house.tsh(user, &[&fixed[..], words].concat())
 }
 
+/// From a request to its sessions, from a session to its statements: counted, found, played, exported.
+fn the_record_of_a_request(house: &House, request: &str) {
+    let statements = [
+        "select n as needle from generate_series(1, 7) as n",
+        "select 'two rows' union all select 'more'",
+        "select no_such_column",
+    ];
+    let words: Vec<&str> = statements.iter().flat_map(|text| ["-c", text]).collect();
+    let ran = connect(house, "alice", &words);
+    assert!(ran.err.contains("no_such_column"), "{ran:?}");
+
+    // The sessions under the request, with what was done in each.
+    let list = ["audit", "ls", "--request", request];
+    let json = house.until("\"statement_errors\": 1", &[&list[..], &["--format=json"]].concat());
+    let events: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let ended = |event: &&serde_json::Value| {
+        event["code"] == "session.ended" && event["body"]["statement_errors"] == 1
+    };
+    let event = events.iter().find(ended).unwrap();
+    assert_eq!((&event["body"]["statements"], &event["body"]["rows"]), (&3.into(), &9.into()));
+    let session = event["session"].as_str().unwrap();
+    let text = house.tctl(&[&list[..], &["--limit=1"]].concat()).ok().out;
+    let (_, told) = text.split_once("\n\n").expect("the sessions follow the events");
+    let line = told.lines().find(|line| line.starts_with(session)).expect(told);
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(&cells[1..3], ["alice", "orders"], "{line}");
+    assert_eq!(&cells[cells.len() - 5..], ["finished", "3", "9", "1", "0"], "{line}");
+
+    // A text is found by the request, and where it stands.
+    let search = ["recordings", "search", "--request", request, "NEEDLE"];
+    let found = house.tsh("alice", &search).ok().out;
+    assert!(found.starts_with(session) && found.contains(statements[0]), "{found}");
+
+    // The timeline: each statement with its rows, or its error.
+    let played = house.tsh("alice", &["play", session]).ok().out;
+    let at = |text: &str| played.find(text).unwrap_or_else(|| panic!("no {text} in {played}"));
+    assert!(at(statements[0]) < at("7 rows") && at("7 rows") < at(statements[1]), "{played}");
+    assert!(at(statements[2]) < at("42703"), "{played}");
+
+    // For machines: a line an event.
+    let export = ["recordings", "export", session, "--as", "jsonl"];
+    let lines = house.tsh("alice", &export).ok().out;
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines.iter().filter(|line| line["event"] == "statement").collect();
+    let texts: Vec<_> = told.iter().filter_map(|line| line["sql"].as_str()).collect();
+    assert_eq!(texts, statements);
+    let rows: Vec<_> = told.iter().filter_map(|line| line["rows"].as_u64()).collect();
+    assert_eq!(rows, [7, 2]);
+    assert!(told.iter().any(|line| line["err"][0] == "42703"), "{told:?}");
+}
+
 #[test]
 fn a_request_opens_a_database_and_its_end_closes_it() {
     let house = house();
@@ -55,6 +107,7 @@ fn a_request_opens_a_database_and_its_end_closes_it() {
         house.until("session.ended", &["audit", "ls", "--request", &request, "--format", "json"]);
     assert!(events.contains("session.started"), "{events}");
     assert_recorded(&house, &request, "found-me");
+    the_record_of_a_request(&house, &request);
 
     // A live session ends with its grant, within a second, and psql shows why.
     let mut live = psql(&house, "alice");
