@@ -62,6 +62,14 @@ pub fn document(bytes: &[u8]) {
         let json = serde_json::to_string(&document.value).expect("a value is JSON");
         match document.kind {
             Kind::App => law(&json, |own: &api::app::AppDocument| Target::try_from(own).is_ok()),
+            Kind::ClusterSettings => {
+                law(&json, |own: &api::settings::ClusterSettingsDocument| {
+                    access::policy::Settings::try_from(own).is_ok()
+                });
+            }
+            Kind::KubeCluster => {
+                law(&json, |own: &api::kube::KubeClusterDocument| Target::try_from(own).is_ok());
+            }
             Kind::Db => {
                 law(&json, |own: &api::database::DatabaseDocument| Target::try_from(own).is_ok());
             }

@@ -60,11 +60,12 @@ pub struct Policy {
 /// What the cluster demands of everyone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// A second factor for every session.
+    /// A second factor for every session: one shown at login, which is all that identities carry.
     pub require_session_mfa: RequireMfa,
     /// Whether trusted devices are looked at, at all.
     pub device_trust: bool,
-    /// What happens when locks cannot be read, where no role says.
+    /// What happens when locks cannot be read, where no role says. Locks are a part of the policy here, and a policy that
+    /// cannot be read permits nothing, so that both modes are as strict.
     pub lock: LockingMode,
 }
 
@@ -78,11 +79,7 @@ pub struct RoleInUse {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            require_session_mfa: RequireMfa::Off,
-            device_trust: true,
-            lock: LockingMode::BestEffort,
-        }
+        Self { require_session_mfa: RequireMfa::Off, device_trust: true, lock: LockingMode::Strict }
     }
 }
 

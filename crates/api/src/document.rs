@@ -48,6 +48,8 @@ pub enum Kind {
     AccessMonitoringRule,
     /// An application.
     App,
+    /// What the cluster demands of everyone.
+    ClusterSettings,
     /// A database.
     Db,
     /// A Kubernetes cluster.
@@ -66,9 +68,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AccessMonitoringRule,
         Self::App,
+        Self::ClusterSettings,
         Self::Db,
         Self::KubeCluster,
         Self::Lock,
@@ -83,6 +86,7 @@ impl Kind {
         match self {
             Self::AccessMonitoringRule => "access_monitoring_rule",
             Self::App => "app",
+            Self::ClusterSettings => "cluster_settings",
             Self::Db => "db",
             Self::KubeCluster => "kube_cluster",
             Self::Lock => "lock",
@@ -98,6 +102,7 @@ impl Kind {
         match self {
             Self::AccessMonitoringRule => "/v1/rules",
             Self::App => "/v1/apps",
+            Self::ClusterSettings => "/v1/cluster-settings",
             Self::Db => "/v1/databases",
             Self::KubeCluster => "/v1/kube-clusters",
             Self::Lock => "/v1/locks",
@@ -105,6 +110,23 @@ impl Kind {
             Self::Role => "/v1/roles",
             Self::Token => "/v1/tokens",
             Self::User => "/v1/users",
+        }
+    }
+
+    /// The name of the only document of a kind that has but one.
+    #[must_use]
+    pub fn only(self) -> Option<&'static str> {
+        match self {
+            Self::ClusterSettings => Some(crate::settings::NAME),
+            Self::AccessMonitoringRule
+            | Self::App
+            | Self::Db
+            | Self::KubeCluster
+            | Self::Lock
+            | Self::Node
+            | Self::Role
+            | Self::Token
+            | Self::User => None,
         }
     }
 }
@@ -117,6 +139,7 @@ impl std::str::FromStr for Kind {
         let singular = text.strip_suffix('s').unwrap_or(text);
         match singular {
             "application" => return Ok(Self::App),
+            "cluster_setting" => return Ok(Self::ClusterSettings),
             "database" => return Ok(Self::Db),
             "kube" => return Ok(Self::KubeCluster),
             "rule" => return Ok(Self::AccessMonitoringRule),
@@ -129,7 +152,7 @@ impl std::str::FromStr for Kind {
 /// Why a text is not a kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "expected one of role, user, node, db, kube_cluster, app, lock, token, access_monitoring_rule"
+    "expected one of role, user, node, db, kube_cluster, app, lock, token, access_monitoring_rule, cluster_settings"
 )]
 pub struct UnknownKind;
 

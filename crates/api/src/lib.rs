@@ -31,6 +31,7 @@ pub mod request;
 pub mod role;
 pub mod rule;
 pub mod session;
+pub mod settings;
 pub mod span;
 pub mod stream;
 pub mod token;

@@ -19,6 +19,7 @@ mod locks;
 mod nodes;
 mod roles;
 mod rules;
+mod settings;
 mod write;
 
 pub use databases::{Declared, Readers};
@@ -35,6 +36,7 @@ use api::lock::LockDocument;
 use api::page::Page;
 use api::problem::FieldProblem;
 use api::role::RoleDocument;
+use api::settings::ClusterSettingsDocument;
 use axum::{
     Json,
     extract::{Path, State},
@@ -48,6 +50,7 @@ use store::kv::Commit;
 pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = mount::<RoleDocument>(routes);
     let routes = mount::<LockDocument>(routes);
+    let routes = mount::<ClusterSettingsDocument>(routes);
     let routes = kube::routes(apps::routes(routes));
     batch::routes(rules::routes(databases::routes(nodes::routes(routes))))
 }
@@ -77,6 +80,11 @@ pub(crate) trait Kept: DeserializeOwned + Serialize + Send + Sync + 'static {
 
     /// The revision it carries: of what was read, where it is written; of what is kept, where it is read.
     fn revision(&mut self) -> &mut Option<u64>;
+
+    /// What holds, and is shown, while none is written; of most kinds, nothing.
+    fn unwritten() -> Option<Self> {
+        None
+    }
 
     /// Checks what it means. Gives what the writer may want to know.
     ///
@@ -166,7 +174,7 @@ async fn show<D: Kept>(
     caller: Caller,
     Path(name): Path<String>,
 ) -> Answer<D> {
-    let document = load::<D>(&control, &name).await?;
+    let document = find::shown::<D>(&control, &name).await?;
     find::allowed(&control, &caller, &document, Verb::Read)?;
     Ok(Json(document))
 }

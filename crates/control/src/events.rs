@@ -27,7 +27,7 @@ use store::kv::{self, Revision, Watch, WatchError};
 
 /// Kinds of keys a follower can see, with the resource whose `list` rule opens them. Requests have
 /// rules of their own; secrets, logins and invites are never shown.
-const PREFIXES: [(&str, &str); 8] = [
+const PREFIXES: [(&str, &str); 9] = [
     ("/role/", "role"),
     ("/user/", "user"),
     ("/node/", "node"),
@@ -35,6 +35,7 @@ const PREFIXES: [(&str, &str); 8] = [
     ("/kube_cluster/", "kube_cluster"),
     ("/app/", "app"),
     ("/lock/", "lock"),
+    ("/cluster_settings/", "cluster_settings"),
     ("/rule/", "access_monitoring_rule"),
 ];
 const REQUESTS: &str = "/request/";

@@ -41,6 +41,7 @@ pub fn prefix(kind: Kind) -> &'static str {
     match kind {
         Kind::AccessMonitoringRule => crate::stored::RULE,
         Kind::App => crate::stored::APP,
+        Kind::ClusterSettings => crate::stored::SETTINGS,
         Kind::Db => crate::stored::DB,
         Kind::KubeCluster => crate::stored::KUBE,
         Kind::Lock => crate::stored::LOCK,

@@ -23,7 +23,7 @@ use crate::requests;
 use crate::stored::{self, Part, Unreadable};
 
 /// The documents the policy is made of. Requests come by the index of the open ones.
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     stored::ROLE,
     stored::USER,
     stored::NODE,
@@ -32,8 +32,9 @@ const DOCUMENTS: [&str; 8] = [
     stored::APP,
     stored::LOCK,
     stored::RULE,
+    stored::SETTINGS,
 ];
-const WATCHED: [&str; 9] = [
+const WATCHED: [&str; 10] = [
     stored::ROLE,
     stored::USER,
     stored::NODE,
@@ -42,6 +43,7 @@ const WATCHED: [&str; 9] = [
     stored::APP,
     stored::LOCK,
     stored::RULE,
+    stored::SETTINGS,
     stored::REQUEST,
 ];
 /// How often requests that are over leave the snapshot, and an unreadable policy is read again. What is over grants

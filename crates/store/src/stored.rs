@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::identity::User;
 use access::lock::Lock;
 use access::name::{LockName, RequestId, RoleName, RuleName, UserName};
-use access::policy::Policy;
+use access::policy::{Policy, Settings};
 use access::request::{Event, Request};
 use access::role::Role;
 use access::rule::Rule;
@@ -19,6 +19,7 @@ use api::node::NodeDocument;
 use api::problem::FieldProblem;
 use api::role::RoleDocument;
 use api::rule::RuleDocument;
+use api::settings::ClusterSettingsDocument;
 use api::user::UserDocument;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -31,6 +32,7 @@ pub(crate) const DB: &str = "/db/";
 pub(crate) const KUBE: &str = "/kube_cluster/";
 pub(crate) const APP: &str = "/app/";
 pub(crate) const LOCK: &str = "/lock/";
+pub(crate) const SETTINGS: &str = "/cluster_settings/";
 pub(crate) const RULE: &str = "/rule/";
 pub(crate) const REQUEST: &str = "/request/";
 
@@ -54,6 +56,8 @@ pub(crate) enum Part {
     NoTarget(TargetId),
     Lock(Lock),
     NoLock(LockName),
+    Settings(Settings),
+    NoSettings,
     Rule(Box<Rule>),
     NoRule(RuleName),
     Request(Arc<Request>),
@@ -105,6 +109,11 @@ impl Part {
                 Some(value) => lock(value).map(Self::Lock),
                 None => parsed(name).map(Self::NoLock),
             })
+        } else if key.starts_with(SETTINGS) {
+            read(match value {
+                Some(value) => settings(value).map(Self::Settings),
+                None => Ok(Self::NoSettings),
+            })
         } else if let Some(name) = key.strip_prefix(RULE) {
             read(match value {
                 Some(value) => rule(value).map(|rule| Self::Rule(Box::new(rule))),
@@ -131,6 +140,8 @@ impl Part {
             Self::NoTarget(id) => policy.remove_target(&id),
             Self::Lock(lock) => policy.put_lock(lock),
             Self::NoLock(name) => policy.remove_lock(&name),
+            Self::Settings(settings) => policy.put_settings(settings),
+            Self::NoSettings => policy.put_settings(Settings::default()),
             Self::Rule(rule) => policy.put_rule(*rule),
             Self::NoRule(name) => policy.remove_rule(&name),
             Self::Request(request) if request.status(now).is_open() => policy.put_request(request),
@@ -175,6 +186,10 @@ fn app(value: &[u8]) -> Result<Target, String> {
 
 fn lock(value: &[u8]) -> Result<Lock, String> {
     Lock::try_from(&shape::<LockDocument>(value)?).map_err(problems)
+}
+
+fn settings(value: &[u8]) -> Result<Settings, String> {
+    Settings::try_from(&shape::<ClusterSettingsDocument>(value)?).map_err(problems)
 }
 
 fn rule(value: &[u8]) -> Result<Rule, String> {

@@ -255,13 +255,24 @@ impl Policy {
         ask: &Ask,
         roles: impl Iterator<Item = &'r Role> + Clone,
     ) -> Result<(), Denial> {
-        let by_role = roles
-            .clone()
-            .find(|role| role.options.require_session_mfa.is_some_and(RequireMfa::is_required));
-        if !identity.mfa && (by_role.is_some() || self.settings.require_session_mfa.is_required()) {
-            let detail = by_role.map_or("the cluster demands it".to_owned(), |role| {
-                format!("role `{}`", role.name())
-            });
+        let wanting = |wants: fn(RequireMfa) -> bool| {
+            roles.clone().find(|role| role.options.require_session_mfa.is_some_and(wants))
+        };
+        let detail = |by_role: Option<&Role>| match by_role {
+            Some(role) => format!("role `{}`", role.name()),
+            None => "the cluster demands it".to_owned(),
+        };
+        let cluster = self.settings.require_session_mfa;
+        // An identity says that there was a second factor, not which: what it does not say is not so.
+        let by_role = wanting(RequireMfa::needs_hardware);
+        if by_role.is_some() || cluster.needs_hardware() {
+            let sentence =
+                format!("`{ask}` needs a key held in hardware, which no login here shows");
+            return Err(Denial::new(DenialCode::MfaRequired, sentence, detail(by_role)));
+        }
+        let by_role = wanting(RequireMfa::is_required);
+        if !identity.mfa && (by_role.is_some() || cluster.is_required()) {
+            let detail = detail(by_role);
             let sentence = format!("`{ask}` needs a second factor, and this login showed none");
             return Err(Denial::new(DenialCode::MfaRequired, sentence, detail)
                 .with_next(Some(NextStep::Mfa)));

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     label::{LabelSelector, Selector},
     name::RoleName,
-    role::spec::LabelsSpec,
+    role::{options::RequireMfa, spec::LabelsSpec},
     template::Patterns,
 };
 use report::{Report, SIDE_ALLOW, SIDE_DENY};
@@ -64,6 +64,10 @@ fn options(report: &mut Report, spec: &RoleSpec) {
         if duration.is_some_and(|duration| duration.is_negative()) {
             report.problem(path, "a duration cannot be negative");
         }
+    }
+    if spec.options.require_session_mfa.is_some_and(RequireMfa::needs_hardware) {
+        let why = "no login here shows a key held in hardware, so the role opens nothing; `session` asks for a second factor";
+        report.warning("spec.options.require_session_mfa", why);
     }
     if spec.options.max_session_ttl.is_some_and(|ttl| ttl.is_zero()) {
         report.problem("spec.options.max_session_ttl", "must be longer than nothing");

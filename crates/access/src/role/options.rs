@@ -175,6 +175,18 @@ impl RequireMfa {
     pub fn is_required(self) -> bool {
         self != Self::Off
     }
+
+    /// Whether nothing but a key held in hardware will do.
+    #[must_use]
+    pub const fn needs_hardware(self) -> bool {
+        match self {
+            Self::Off | Self::Session => false,
+            Self::HardwareKey
+            | Self::HardwareKeyTouch
+            | Self::HardwareKeyPin
+            | Self::HardwareKeyTouchAndPin => true,
+        }
+    }
 }
 
 impl RoleOptions {

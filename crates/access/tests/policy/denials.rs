@@ -2,6 +2,10 @@
 
 use super::world::{World, ask, identity};
 use access::denial::{DenialCode, NextStep};
+use access::policy::Settings;
+use access::role::options::{RequireMfa, RoleOptions};
+use access::role::spec::ConditionsSpec;
+use access::role::{Role, RoleSpec};
 use expect_test::{Expect, expect};
 
 fn told(world: &World, user: &str, at: &str, expected: Expect) {
@@ -103,6 +107,51 @@ fn a_second_factor_is_asked_for_where_a_role_that_counts_wants_it() {
     identity.mfa = true;
     assert!(world.policy.decide(&identity, &ask("ops@web-1"), world.now).is_ok());
     assert_eq!(world.ssh("olga", "root@web-1").unwrap_err().code(), DenialCode::NoAccess);
+}
+
+#[test]
+fn the_cluster_may_ask_everyone_for_a_second_factor() {
+    let mut world = World::new();
+    let mut identity = identity("dave");
+    let mut decide = |require_session_mfa, mfa| {
+        world.policy.put_settings(Settings { require_session_mfa, ..Settings::default() });
+        identity.mfa = mfa;
+        world.policy.decide(&identity, &ask("root@lab"), world.now).map(|_| ())
+    };
+    assert_eq!(decide(RequireMfa::Off, false), Ok(()));
+    let denial = decide(RequireMfa::Session, false).unwrap_err();
+    assert_eq!(
+        (denial.code(), denial.detail()),
+        (DenialCode::MfaRequired, "the cluster demands it")
+    );
+    assert_eq!(decide(RequireMfa::Session, true), Ok(()));
+}
+
+#[test]
+fn a_code_from_an_app_is_no_key_held_in_hardware() {
+    let mut world = World::new();
+    let spec = RoleSpec {
+        name: "vault".to_owned(),
+        options: RoleOptions {
+            require_session_mfa: Some(RequireMfa::HardwareKey),
+            ..RoleOptions::default()
+        },
+        allow: ConditionsSpec {
+            logins: vec!["ops".to_owned()],
+            node_labels: [("env".to_owned(), vec!["prod".to_owned()])].into(),
+            ..ConditionsSpec::default()
+        },
+        ..RoleSpec::default()
+    };
+    let (role, warnings) = Role::new(spec).unwrap();
+    assert_eq!(warnings[0].path, "spec.options.require_session_mfa");
+    world.policy.put_role(role);
+    world.user("olga", &["vault"]);
+    let mut identity = identity("olga");
+    identity.mfa = true;
+    let denial = world.policy.decide(&identity, &ask("ops@web-1"), world.now).unwrap_err();
+    assert_eq!((denial.code(), denial.next()), (DenialCode::MfaRequired, None));
+    assert_eq!(denial.detail(), "role `vault`");
 }
 
 #[test]

@@ -90,6 +90,12 @@ pub const LOCK_CREATED: &str = "lock.created";
 pub const LOCK_UPDATED: &str = "lock.updated";
 /// A lock was lifted.
 pub const LOCK_REMOVED: &str = "lock.removed";
+/// The cluster's settings were written for the first time.
+pub const CLUSTER_SETTINGS_CREATED: &str = "cluster_settings.created";
+/// The cluster's settings were changed.
+pub const CLUSTER_SETTINGS_UPDATED: &str = "cluster_settings.updated";
+/// The cluster's settings were removed: the defaults hold.
+pub const CLUSTER_SETTINGS_REMOVED: &str = "cluster_settings.removed";
 /// A join token was made.
 pub const TOKEN_CREATED: &str = "token.created";
 /// A join token was used.
@@ -170,6 +176,9 @@ pub const ALL: &[&str] = &[
     LOCK_CREATED,
     LOCK_UPDATED,
     LOCK_REMOVED,
+    CLUSTER_SETTINGS_CREATED,
+    CLUSTER_SETTINGS_UPDATED,
+    CLUSTER_SETTINGS_REMOVED,
     TOKEN_CREATED,
     TOKEN_USED,
     TOKEN_REMOVED,

@@ -167,6 +167,9 @@ fn one(part: &Part<'_>) -> Result<Document, Vec<FieldProblem>> {
     let value: serde_json::Value = part.typed()?;
     match kind {
         Kind::App => drop(part.typed::<crate::app::AppDocument>()?),
+        Kind::ClusterSettings => {
+            drop(part.typed::<crate::settings::ClusterSettingsDocument>()?);
+        }
         Kind::Db => drop(part.typed::<crate::database::DatabaseDocument>()?),
         Kind::KubeCluster => drop(part.typed::<crate::kube::KubeClusterDocument>()?),
         Kind::Lock => drop(part.typed::<crate::lock::LockDocument>()?),

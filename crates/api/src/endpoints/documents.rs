@@ -9,6 +9,7 @@ use crate::lock::LockDocument;
 use crate::node::{HostCertificate, HostKey, NodeDocument, NodeTrust};
 use crate::role::RoleDocument;
 use crate::rule::{RuleDocument, RuleTest, RuleTested};
+use crate::settings::ClusterSettingsDocument;
 
 /// Lists roles.
 pub const ROLE_LIST: Endpoint =
@@ -253,6 +254,49 @@ pub const LOCK_DELETE: Endpoint = Endpoint::delete(
     Auth::Rule("lock", Verb::Delete),
 );
 
+/// Lists the cluster's settings: one document.
+pub const SETTINGS_LIST: Endpoint = Endpoint::get(
+    "/v1/cluster-settings",
+    "listClusterSettings",
+    "List the cluster's settings: one document",
+    Auth::Rule("cluster_settings", Verb::List),
+)
+.query(super::PAGE)
+.pages::<ClusterSettingsDocument>();
+/// Creates the cluster's settings.
+pub const SETTINGS_CREATE: Endpoint = Endpoint::post(
+    "/v1/cluster-settings",
+    "createClusterSettings",
+    "Write the cluster's settings for the first time",
+    Auth::Rule("cluster_settings", Verb::Create),
+)
+.takes_document::<ClusterSettingsDocument>()
+.answers::<Written>();
+/// Reads the cluster's settings.
+pub const SETTINGS_SHOW: Endpoint = Endpoint::get(
+    "/v1/cluster-settings/{name}",
+    "showClusterSettings",
+    "Read the cluster's settings, or the defaults while none are written",
+    Auth::Rule("cluster_settings", Verb::Read),
+)
+.answers::<ClusterSettingsDocument>();
+/// Writes the cluster's settings.
+pub const SETTINGS_PUT: Endpoint = Endpoint::put(
+    "/v1/cluster-settings/{name}",
+    "putClusterSettings",
+    "Create or replace the cluster's settings",
+    Auth::Rule("cluster_settings", Verb::Update),
+)
+.takes_document::<ClusterSettingsDocument>()
+.answers::<Written>();
+/// Removes the cluster's settings.
+pub const SETTINGS_DELETE: Endpoint = Endpoint::delete(
+    "/v1/cluster-settings/{name}",
+    "deleteClusterSettings",
+    "Go back to the defaults",
+    Auth::Rule("cluster_settings", Verb::Delete),
+);
+
 /// Lists rules.
 pub const RULE_LIST: Endpoint = Endpoint::get(
     "/v1/rules",
@@ -355,6 +399,11 @@ pub const ALL: &[Endpoint] = &[
     LOCK_SHOW,
     LOCK_PUT,
     LOCK_DELETE,
+    SETTINGS_LIST,
+    SETTINGS_CREATE,
+    SETTINGS_SHOW,
+    SETTINGS_PUT,
+    SETTINGS_DELETE,
     RULE_LIST,
     RULE_CREATE,
     RULE_SHOW,

@@ -15,6 +15,7 @@ use api::node::NodeDocument;
 use api::problem::{FieldProblem, Problem};
 use api::role::RoleDocument;
 use api::rule::RuleDocument;
+use api::settings::ClusterSettingsDocument;
 use api::token::{NewToken, TokenDocument};
 use api::user::UserDocument;
 use axum::{Json, extract::State};
@@ -127,6 +128,9 @@ async fn judge(
         Kind::AccessMonitoringRule => one::<RuleDocument>(desk, caller, part, mode, seen).await,
         Kind::Lock => one::<LockDocument>(desk, caller, part, mode, seen).await,
         Kind::App => one::<AppDocument>(desk, caller, part, mode, seen).await,
+        Kind::ClusterSettings => {
+            one::<ClusterSettingsDocument>(desk, caller, part, mode, seen).await
+        }
         Kind::Db => one::<DatabaseDocument>(desk, caller, part, mode, seen).await,
         Kind::KubeCluster => one::<KubeClusterDocument>(desk, caller, part, mode, seen).await,
         Kind::Node => one::<NodeDocument>(desk, caller, part, mode, seen).await,

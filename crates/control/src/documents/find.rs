@@ -32,6 +32,18 @@ pub(crate) async fn load<D: Kept>(control: &Control, name: &str) -> Result<D, Fa
     decode(&entry(control, D::KIND, name).await?)
 }
 
+/// One document, or what holds while none is written.
+pub(super) async fn shown<D: Kept>(control: &Control, name: &str) -> Result<D, Failure> {
+    let key = key_of(D::KIND, name).ok_or_else(Problem::not_found)?;
+    match fetch(control, &key).await? {
+        Some(entry) => decode(&entry),
+        None => {
+            let unwritten = D::unwritten().filter(|document| document.name() == name);
+            Ok(unwritten.ok_or_else(Problem::not_found)?)
+        }
+    }
+}
+
 /// What stands behind a name from a path.
 pub(super) async fn entry(control: &Control, kind: Kind, name: &str) -> Result<Entry, Failure> {
     let key = key_of(kind, name).ok_or_else(Problem::not_found)?;
@@ -52,6 +64,9 @@ pub(super) async fn page<D: Kept>(
     }
     let page = control.store().range(range).await?;
     let mut items = page.entries.iter().map(decode::<D>).collect::<Result<Vec<_>, _>>()?;
+    if items.is_empty() && query.cursor()?.is_none() {
+        items.extend(D::unwritten());
+    }
     let next = items.last().filter(|_| page.more).map(|last| last.name().to_owned());
     items.retain(|document| allowed(control, caller, document, Verb::List).is_ok());
     Ok(Page { items, next })

@@ -152,7 +152,7 @@ fn check_auth(auth: &KubeAuth, problems: &mut Vec<FieldProblem>) {
     let mut only = |field: &str, given: bool, method: KubeAuthMethod, word: &str| {
         if given && auth.method != method {
             let why = format!("only with `method: {word}`");
-            problems.push(FieldProblem::at(&format!("spec.auth.{field}"), why));
+            problems.push(FieldProblem::at(format!("spec.auth.{field}"), why));
         }
     };
     only("token", auth.token.is_some(), KubeAuthMethod::Token, "token");

@@ -182,6 +182,7 @@ pub(super) fn event(
     let noun = match kind {
         Kind::AccessMonitoringRule => "rule",
         Kind::App
+        | Kind::ClusterSettings
         | Kind::Db
         | Kind::KubeCluster
         | Kind::Lock

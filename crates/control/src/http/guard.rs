@@ -84,7 +84,8 @@ fn turned_away(denial: &Denial) -> Failure {
 }
 
 /// Documents whose handlers ask once more, with the document at hand, what a rule with a condition says of it.
-const BY_DOCUMENT: [&str; 6] = ["access_monitoring_rule", "app", "db", "lock", "node", "role"];
+const BY_DOCUMENT: [&str; 7] =
+    ["access_monitoring_rule", "app", "cluster_settings", "db", "lock", "node", "role"];
 
 impl Control {
     /// Whether the caller's roles let her do `verb` to every `resource`. A rule with a condition is not enough.

@@ -13,6 +13,9 @@ fn good(kind: Kind) -> &'static str {
         Kind::App => {
             "kind: app\nversion: v1\nmetadata: {name: many}\nspec: {uri: 'http://many:8080'}\n"
         }
+        Kind::ClusterSettings => {
+            "kind: cluster_settings\nversion: v1\nmetadata: {name: cluster}\nspec: {require_session_mfa: session}\n"
+        }
         Kind::Db => {
             "kind: db\nversion: v1\nmetadata: {name: many}\nspec:\n  protocol: postgres\n  uri: many:5432\n  auth: {method: password, passwords: {app: hunter2-hunter2}}\n"
         }
@@ -47,16 +50,18 @@ fn everything() -> String {
         Kind::App,
         Kind::Lock,
         Kind::AccessMonitoringRule,
+        Kind::ClusterSettings,
     ];
     assert_eq!(kinds.len(), Kind::ALL.len());
     kinds.map(good).join("---\n")
 }
 
-/// Whether any document called `many` is there.
+/// Which of the documents are there: those called `many`, and the cluster's settings.
 async fn written(house: &House) -> Vec<&'static str> {
     let mut found = Vec::new();
     for kind in Kind::ALL {
-        if house.store.documents().load(kind, "many").await.unwrap().is_some() {
+        let name = kind.only().unwrap_or("many");
+        if house.store.documents().load(kind, name).await.unwrap().is_some() {
             found.push(kind.as_str());
         }
     }
@@ -98,6 +103,7 @@ async fn documents_of_every_kind_are_one_transaction() {
         "role.created",
         "node.created",
         "lock.created",
+        "cluster_settings.created",
         "rule.created",
     ] {
         let told = log["events"].as_array().unwrap().iter();

@@ -25,6 +25,7 @@ mod many;
 mod powers;
 mod recordings;
 mod requests;
+mod settings;
 mod stage;
 mod tokens;
 mod users;

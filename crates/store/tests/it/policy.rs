@@ -157,3 +157,29 @@ async fn a_closed_store_permits_nothing() {
     while changed.changed().await.is_ok() {}
     assert_eq!(roles_of(&store, "alice"), None);
 }
+
+#[tokio::test]
+async fn the_clusters_settings_are_followed_and_the_defaults_come_back() {
+    let house = House::new();
+    let store = house.open().await;
+    let demanded = |store: &Store| {
+        store.policy().read(|policy| policy.settings().require_session_mfa.is_required())
+    };
+    let spec = json!({"require_session_mfa": "session"});
+    let document = json!({"kind": "cluster_settings", "version": "v1", "metadata": {"name": "cluster"}, "spec": spec});
+    let commit = documents::put(Kind::ClusterSettings, "cluster", &document, Absent).unwrap();
+    let mut changed = store.policy().changed();
+    changed.mark_unchanged();
+    let written = store.commit(commit).await.unwrap();
+    store.policy().at_least(written).await;
+    assert!(demanded(&store) && changed.has_changed().unwrap(), "running sessions are asked again");
+    store.close().await.unwrap();
+
+    let store = house.open().await;
+    assert!(demanded(&store), "also after a restart");
+    let gone = documents::remove(Kind::ClusterSettings, "cluster", written);
+    let gone = store.commit(gone).await.unwrap();
+    store.policy().at_least(gone).await;
+    assert!(!demanded(&store));
+    store.close().await.unwrap();
+}

@@ -7,7 +7,8 @@ use std::process::Command as Process;
 
 use api::document::{Kind, MAX_TEXT, WrittenAll, parts};
 use api::endpoints::documents::{
-    APP_LIST, DATABASE_LIST, KUBE_LIST, LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST, WRITE_ALL,
+    APP_LIST, DATABASE_LIST, KUBE_LIST, LOCK_LIST, NODE_LIST, ROLE_LIST, RULE_LIST, SETTINGS_LIST,
+    WRITE_ALL,
 };
 use api::endpoints::users::{TOKEN_LIST, USER_LIST};
 use api::endpoints::{Endpoint, Method};
@@ -30,7 +31,7 @@ use crate::table::{Column, Table};
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct GetArgs {
-    /// KIND, or KIND/NAME; kinds are role, user, node, lock, token, rule
+    /// KIND, or KIND/NAME; kinds are role, user, node, db, kube_cluster, app, lock, token, rule, cluster_settings
     #[arg(value_name = "KIND[/NAME]")]
     what: String,
 }
@@ -72,6 +73,7 @@ pub struct CreateArgs {
 /// Nothing is written if someone else changed it meanwhile.
 ///
 ///     tctl edit role/dba
+///     tctl edit cluster_settings
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct EditArgs {
@@ -301,6 +303,7 @@ fn listing(kind: Kind) -> &'static Endpoint {
     match kind {
         Kind::AccessMonitoringRule => &RULE_LIST,
         Kind::App => &APP_LIST,
+        Kind::ClusterSettings => &SETTINGS_LIST,
         Kind::Db => &DATABASE_LIST,
         Kind::KubeCluster => &KUBE_LIST,
         Kind::Lock => &LOCK_LIST,
@@ -324,10 +327,10 @@ fn read(what: &str) -> Result<(Kind, Option<&str>), Error> {
         Some((kind, name)) => (kind, Some(name).filter(|name| !name.is_empty())),
         None => (what, None),
     };
-    let kind = kind
+    let kind: Kind = kind
         .parse()
         .map_err(|error| Error::usage(format!("`{}` is no kind: {error}", one_line(kind))))?;
-    Ok((kind, name))
+    Ok((kind, name.or(kind.only())))
 }
 
 fn named(what: &str) -> Result<(Kind, &str), Error> {
