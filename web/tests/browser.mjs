@@ -17,10 +17,10 @@ const lastStep = new Map();
 
 /** RFC 6238 with SHA-1, 30 s, 6 digits. A code works once, so the next one of a person may be some seconds away. */
 export async function totp(secret) {
-  let step = Math.floor(Date.now() / 30_000);
+  // The next step's: the daemon takes it early, and whoever made the person may have used the current one a moment ago.
+  let step = Math.floor(Date.now() / 30_000) + 1;
   const last = lastStep.get(secret) ?? 0;
   if (step <= last) {
-    // The daemon takes a code one step early.
     step = last + 1;
     const early = (step - 1) * 30_000 - Date.now();
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early + 100));

@@ -85,3 +85,42 @@ pub struct WhyView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
 }
+
+/// Answer of `POST /v1/reach-changes`: who would reach what else, if a role were written so.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct ReachChanges {
+    /// How many users were looked at.
+    pub users: u64,
+    /// What would change, by user and target.
+    pub changes: Vec<ReachChange>,
+    /// Whether there may be more than was looked at.
+    #[serde(default)]
+    pub more: bool,
+}
+
+/// One way in that would change.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct ReachChange {
+    /// Whose.
+    pub user: String,
+    /// The target, as `kind/name`.
+    pub target: String,
+    /// The account on it; empty where the way in has no name.
+    pub login: String,
+    /// How it is now.
+    pub before: Way,
+    /// How it would be.
+    pub after: Way,
+}
+
+/// How a way in stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// There is none.
+    Closed,
+    /// It is open.
+    Open,
+    /// A request would open it.
+    Request,
+}

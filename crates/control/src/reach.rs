@@ -1,5 +1,7 @@
 //! What the caller can reach, what she could ask for, and why not.
 
+mod changes;
+
 use crate::http::{Answer, List};
 use crate::{Caller, Control, Failure, Routes};
 use access::ask::Ask;
@@ -14,7 +16,7 @@ use api::reach::{ReachLogin, ReachRequestable, ReachView, WhyView};
 use axum::{Json, extract::State};
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes.on(&table::REACH, list).on(&table::WHY, why)
+    routes.on(&table::REACH, list).on(&table::WHY, why).on(&table::CHANGES, changes::foresee)
 }
 
 /// The administrator on the host is nobody who reaches anything.

@@ -1,7 +1,8 @@
 //! What a user can reach, and why not.
 
-use super::{Auth, Endpoint, Parameter};
-use crate::reach::{ReachView, WhyView};
+use super::{Auth, Endpoint, Parameter, Verb};
+use crate::reach::{ReachChanges, ReachView, WhyView};
+use crate::role::RoleDocument;
 use crate::session::SessionView;
 
 /// Everything the caller can reach or ask for.
@@ -32,6 +33,15 @@ pub const WHY: Endpoint = Endpoint::get(
     Parameter::new("user", "Another user; needs the rule to read users."),
 ])
 .answers::<WhyView>();
+/// What a role would change. Nothing is written.
+pub const CHANGES: Endpoint = Endpoint::post(
+    "/v1/reach-changes",
+    "foreseeReach",
+    "Say who would reach what else, if a role were written so; needs the rule to list users too",
+    Auth::Rule("role", Verb::Update),
+)
+.takes_document::<RoleDocument>()
+.answers::<ReachChanges>();
 /// Sessions, newest first.
 pub const SESSIONS: Endpoint =
     Endpoint::get("/v1/sessions", "listSessions", "List sessions, newest first", Auth::User)
@@ -45,4 +55,4 @@ pub const SESSIONS: Endpoint =
         .pages::<SessionView>();
 
 /// All of them.
-pub const ALL: &[Endpoint] = &[REACH, WHY, SESSIONS];
+pub const ALL: &[Endpoint] = &[REACH, WHY, CHANGES, SESSIONS];

@@ -170,3 +170,29 @@ async fn sessions_and_the_log_belong_to_whoever_may_read_them() {
     let bad = house.get(house.user("ada"), "/v1/audit?order=sideways").await;
     assert_eq!(bad.body["errors"][0]["path"], "order");
 }
+
+#[tokio::test]
+async fn what_a_role_would_change_is_told_before_it_does() {
+    let house = House::staged().await;
+    let node = "kind: node\nversion: v1\nmetadata: {name: db-box, labels: {env: prod}}\nspec: {addr: '10.0.0.5:22', auth: {method: certificate}}\n";
+    assert_eq!(house.yaml("POST", "/v1/nodes", node).await.status, 200);
+    let role = |labels: &str| {
+        format!(
+            "kind: role\nversion: v7\nmetadata: {{name: dba}}\nspec: {{allow: {{logins: [root], node_labels: {{env: {labels}}}}}}}\n"
+        )
+    };
+    let foresee = async |who: &str, text: &str| {
+        house.document(house.user(who), "POST", "/v1/reach-changes", text).await
+    };
+    let same = foresee("ada", &role("prod")).await;
+    assert_eq!((same.status.as_u16(), &same.body["changes"]), (200, &json!([])), "{same:?}");
+    let narrower = foresee("ada", &role("test")).await;
+    assert_eq!(
+        narrower.body["changes"],
+        json!([{"user": "alice", "target": "node/db-box", "login": "root", "before": "request", "after": "closed"}])
+    );
+    let now = house.get(house.user("alice"), "/v1/reach").await;
+    assert_eq!(now.body["items"][0]["name"], "db-box", "nothing was written");
+    assert_eq!(foresee("bob", &role("test")).await.status, 403);
+    assert_eq!(foresee("ada", "kind: role\n").await.status, 422);
+}
