@@ -6,5 +6,6 @@
 pub mod access;
 pub mod api;
 pub mod ca;
+pub mod kube;
 pub mod mysql;
 pub mod wire;

@@ -64,6 +64,9 @@ pub struct KubeCall {
     pub name: Box<str>,
     /// The verb: `get`, `list`, `delete`. Empty is a mistake of the caller and matches nothing.
     pub verb: Box<str>,
+    /// Whether a part of the collection is enough: what may not be seen is taken out of the answer, item by item
+    /// ([`Policy::shows`](crate::policy::Policy::shows)).
+    pub part: bool,
 }
 
 /// A call that cannot be judged.
@@ -72,6 +75,11 @@ pub struct KubeCall {
 pub struct InvalidCall;
 
 impl KubeCall {
+    /// Whether the call is about all objects of a collection at once.
+    pub(crate) fn is_collective(&self) -> bool {
+        self.name.is_empty() && matches!(&*self.verb, "deletecollection" | "list" | "watch")
+    }
+
     /// Checks that the call says what it does. A call without a verb is never covered by a role.
     ///
     /// # Errors

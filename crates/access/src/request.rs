@@ -44,4 +44,4 @@ pub use state::{Approval, Grant, Limit, LimitKind, Request, State, Status};
 
 pub(crate) use asker::{Asker, Manner};
 pub(crate) use file::reason_needed;
-pub(crate) use prune::{reaches, reaches_part};
+pub(crate) use prune::{may_search, reaches, reaches_part};

@@ -143,6 +143,17 @@ pub struct KubePart<'a> {
     pub name: &'a str,
 }
 
+impl KubePart<'_> {
+    /// Whether it is of this resource of this API group. A part that names no group is of any.
+    #[must_use]
+    pub fn is_of(&self, resource: &str, group: &str) -> bool {
+        match self.resource.split_once('.') {
+            Some((bare, own)) => bare == resource && own == group,
+            None => self.resource == "*" || self.resource == resource,
+        }
+    }
+}
+
 /// The words of role documents up to version 7, and the API's plural; the flag says what is outside namespaces.
 const WORDS: [(&str, &str, bool); 21] = [
     ("certificatesigningrequest", "certificatesigningrequests", true),

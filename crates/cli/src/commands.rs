@@ -4,6 +4,7 @@ pub mod admin;
 pub mod completion;
 pub mod config;
 pub mod db;
+pub mod kube;
 pub mod login;
 pub mod logout;
 pub mod man;

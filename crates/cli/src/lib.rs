@@ -21,6 +21,7 @@ pub mod error;
 pub mod exit;
 pub mod home;
 pub mod keys;
+pub mod kubeconfig;
 pub mod output;
 pub mod player;
 pub mod profile;

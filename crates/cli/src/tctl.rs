@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::admin::{
-    audit, auth, backup, databases, documents, locks, nodes, requests, rules, status, tokens, users,
+    audit, auth, backup, databases, documents, kube, locks, nodes, requests, rules, status, tokens,
+    users,
 };
 use crate::commands::{self, recordings};
 use crate::context::{Context, Way};
@@ -69,6 +70,9 @@ enum Command {
     /// Database servers
     #[command(subcommand, alias = "databases")]
     Db(databases::Command),
+    /// Kubernetes clusters
+    #[command(subcommand)]
+    Kube(kube::Command),
     /// SSH hosts
     #[command(subcommand, visible_alias = "node")]
     Nodes(nodes::Command),
@@ -137,6 +141,7 @@ fn dispatch(cx: &mut Context, command: Command) -> Result<Exit, Error> {
         Command::Locks(command) => locks::run(cx, command),
         Command::Tokens(command) => tokens::run(cx, command),
         Command::Db(command) => databases::run(cx, command),
+        Command::Kube(command) => kube::run(cx, command),
         Command::Nodes(command) => nodes::run(cx, command),
         Command::Roles(command) => documents::roles(cx, command),
         Command::Audit(command) => audit::run(cx, command),

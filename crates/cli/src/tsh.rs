@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    self, config, db, login, logout, mfa, play, proxy, reach, recordings, request, ssh, status, why,
+    self, config, db, kube, login, logout, mfa, play, proxy, reach, recordings, request, ssh,
+    status, why,
 };
 use crate::context::Context;
 use crate::error::Error;
@@ -62,6 +63,9 @@ enum Command {
     /// Databases, with psql, mysql and everything else
     #[command(subcommand)]
     Db(db::Command),
+    /// Kubernetes clusters, with kubectl
+    #[command(subcommand)]
+    Kube(kube::Command),
     /// Connect other programs to a target
     #[command(subcommand)]
     Proxy(proxy::Command),
@@ -123,6 +127,7 @@ fn dispatch(cx: &mut Context, command: Command) -> Result<Exit, Error> {
         Command::Deny(args) => request::review::deny(cx, args),
         Command::Mfa(command) => mfa::run(cx, command),
         Command::Db(command) => db::run(cx, command),
+        Command::Kube(command) => kube::run(cx, command),
         Command::Proxy(command) => proxy::run(cx, command),
         Command::Recordings(command) => recordings::run(cx, command),
         Command::Play(args) => play::run(cx, args),

@@ -16,11 +16,15 @@ mod call;
 mod cluster;
 mod door;
 mod facade;
+mod follow;
 mod forward;
 mod front;
 mod headers;
+mod list;
 mod status;
 mod stored;
+mod stream;
+mod tape;
 mod upstream;
 
 pub use cluster::{Cluster, ClusterAuth, ClusterError, Clusters};

@@ -13,6 +13,8 @@ pub mod replay;
 #[path = "../../../fuzz/src/wire.rs"]
 pub mod targets;
 
+#[path = "../../../fuzz/src/kube.rs"]
+pub mod kube;
 #[path = "../../../fuzz/src/mysql.rs"]
 pub mod mysql;
 
@@ -79,4 +81,24 @@ fn postgres_back() {
 #[test]
 fn sql() {
     replay::replay("sql", &[], targets::sql);
+}
+
+#[test]
+fn kube_path() {
+    replay::replay("kube_path", &[], kube::kube_path);
+}
+
+#[test]
+fn kube_items() {
+    replay::replay("kube_items", &[], kube::kube_items);
+}
+
+#[test]
+fn kube_websocket() {
+    replay::replay("kube_websocket", &[], kube::kube_websocket);
+}
+
+#[test]
+fn kube_spdy() {
+    replay::replay("kube_spdy", &[], kube::kube_spdy);
 }

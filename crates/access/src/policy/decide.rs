@@ -19,7 +19,7 @@ use super::{
     merge,
 };
 use crate::{
-    ask::{Action, Ask},
+    ask::{Action, Ask, KubeCall},
     denial::{Denial, DenialCode, NextStep},
     identity::{Identity, Lapsed, User},
     join::{self, SessionKind},
@@ -104,6 +104,39 @@ impl Policy {
             ..Subject::default()
         };
         self.unlocked(&subject, now)
+    }
+
+    /// Which items of a collection `identity` may see at `now`: for each, in their order. `ask` is for the collection,
+    /// and was permitted; items are namespace and name.
+    pub fn shows<'i>(
+        &self,
+        identity: &Identity,
+        ask: &Ask,
+        items: impl Iterator<Item = (Option<&'i str>, &'i str)>,
+        now: Timestamp,
+    ) -> Vec<bool> {
+        let known = self.user(&identity.user).filter(|user| !user.disabled);
+        let (Some(user), Some(target), Action::Kube { user: chosen, groups, resource: Some(call) }) =
+            (known, self.target(&ask.target), &ask.action)
+        else {
+            return items.map(|_| false).collect();
+        };
+        let held = self.held(user, now);
+        let one = |(namespace, name): (Option<&str>, &str)| {
+            let call = KubeCall {
+                namespace: namespace.map(Into::into),
+                name: name.into(),
+                part: false,
+                ..call.clone()
+            };
+            let (user, groups) = (chosen.clone(), groups.clone());
+            // Without a name it would be the whole collection.
+            !name.is_empty()
+                && self
+                    .carried(&held, target, &Action::Kube { user, groups, resource: Some(call) })
+                    .is_ok()
+        };
+        items.map(one).collect()
     }
 
     fn open_account(&self, identity: &Identity) -> Result<&User, Denial> {

@@ -163,17 +163,20 @@ impl Scoped<'_> {
 /// what is inside it.
 fn inside(part: &crate::resource::KubePart<'_>, call: &KubeCall) -> bool {
     let same = |asked: &str, touched: &str| asked == "*" || asked == touched;
+    // Of a collection, the part that was asked for.
+    let among = |asked: &str, touched: &str| call.part || same(asked, touched);
     let kind = kube_plural(&call.kind);
     let namespace = call.namespace.as_deref();
     if part.resource == "namespaces"
-        && namespace.is_some_and(|namespace| same(part.name, namespace))
+        && namespace.map_or(call.part, |namespace| same(part.name, namespace))
     {
         return true;
     }
     let place = match (part.namespace, namespace) {
         (None, None) => true,
         (Some(asked), Some(touched)) => same(asked, touched),
-        (None, Some(_)) | (Some(_), None) => false,
+        (Some(_), None) => call.part,
+        (None, Some(_)) => false,
     };
-    same(part.resource, kind) && place && same(part.name, &call.name)
+    part.is_of(kind, &call.api_group) && place && among(part.name, &call.name)
 }

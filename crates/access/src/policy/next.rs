@@ -8,8 +8,8 @@ use crate::{
     ask::Action,
     denial::NextStep,
     name::{RoleName, UserName},
-    request::{Asker, Manner},
-    resource::ResourceId,
+    request::{Asker, Manner, may_search},
+    resource::{ResourceId, kube_plural},
     role::Role,
     target::Target,
 };
@@ -42,7 +42,7 @@ impl Policy {
         {
             let approvers = self.approvers(held, role.name());
             let step = NextStep::RequestResource {
-                resource: ResourceId::target(self.cluster().clone(), target.id.clone()),
+                resource: self.least(&asker, role.name(), target, action),
                 login: action.login().map(Into::into),
                 approvers,
             };
@@ -52,6 +52,36 @@ impl Policy {
         }
         // Where nobody could approve, a request would be refused: none is suggested.
         None
+    }
+
+    /// The least that can be asked for and would do: an object, its namespace, the whole target.
+    fn least(
+        &self,
+        asker: &Asker<'_>,
+        role: &RoleName,
+        target: &Target,
+        action: &Action,
+    ) -> ResourceId {
+        let whole = ResourceId::target(self.cluster().clone(), target.id.clone());
+        let Action::Kube { resource: Some(call), .. } = action else { return whole };
+        let at = |kind: &str, sub: &str| {
+            let text = format!("/{}/{kind}/{}/{sub}", self.cluster(), target.id.name);
+            text.parse::<ResourceId>().ok()
+        };
+        let kind = kube_plural(&call.kind);
+        let dot = if call.api_group.is_empty() { "" } else { "." };
+        let kind = format!("{kind}{dot}{}", call.api_group);
+        let (object, namespace) = match (&call.namespace, &*call.name) {
+            (None, "") => (None, None),
+            (None, name) => (at(&format!("kube:cw:{kind}"), name), None),
+            (Some(namespace), "") => (None, at("kube:cw:namespaces", namespace)),
+            (Some(namespace), name) => {
+                let object = at(&format!("kube:ns:{kind}"), &format!("{namespace}/{name}"));
+                (object, at("kube:cw:namespaces", namespace))
+            }
+        };
+        let mut parts = object.into_iter().chain(namespace);
+        parts.find(|part| may_search(self, asker, part, role)).unwrap_or(whole)
     }
 
     /// Some of those who could approve a request for `name`. Conditions of reviews are not looked at:

@@ -117,6 +117,17 @@ impl Search<'_> {
     }
 }
 
+/// Whether `resource` may be asked for so that `role` is what gives it.
+pub(crate) fn may_search(
+    policy: &Policy,
+    asker: &Asker<'_>,
+    resource: &ResourceId,
+    role: &RoleName,
+) -> bool {
+    let search = Search { policy, asker, resources: core::slice::from_ref(resource), login: None };
+    search.roles(&[]).is_ok_and(|roles| roles.contains(role))
+}
+
 /// Whether a role would let `user` reach `target`, by what the target is called.
 pub(crate) fn reaches(role: &Role, target: &Target, user: &User) -> bool {
     let kind = target.id.kind;
@@ -138,6 +149,7 @@ pub(crate) fn reaches_part(role: &Role, part: &KubePart<'_>, user: &User) -> boo
                     namespace: part.namespace.map(Into::into),
                     name: part.name.into(),
                     verb: verb.into(),
+                    part: false,
                 };
                 own.covers(&call, &user.traits)
             })

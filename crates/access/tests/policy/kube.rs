@@ -14,6 +14,7 @@ fn call(kind: &str, namespace: Option<&str>, name: &str, verb: &str) -> Ask {
         namespace: namespace.map(Into::into),
         name: name.into(),
         verb: verb.into(),
+        part: false,
     };
     Ask { target, action: Action::Kube { user: None, groups: Vec::new(), resource: Some(call) } }
 }
@@ -80,4 +81,60 @@ fn what_is_denied_inside_a_namespace_does_not_hide_the_namespace() {
     assert!(!may(&world, &call("pods", Some("ns"), "a", "get")));
     assert!(may(&world, &call("pods", Some("ns"), "b", "get")));
     assert!(may(&world, &call("namespaces", None, "ns", "get")));
+}
+
+fn part(mut ask: Ask) -> Ask {
+    if let Action::Kube { resource: Some(call), .. } = &mut ask.action {
+        call.part = true;
+    }
+    ask
+}
+
+fn shown<'a>(world: &World, ask: &Ask, items: &[(Option<&'a str>, &'a str)]) -> Vec<&'a str> {
+    let flags = world.policy.shows(&identity("ann"), ask, items.iter().copied(), world.now);
+    items.iter().zip(flags).filter(|(_, shown)| *shown).map(|((_, name), _)| *name).collect()
+}
+
+const PODS: [(Option<&str>, &str); 4] = [
+    (Some("default"), "web-1"),
+    (Some("default"), "db-1"),
+    (Some("other"), "web-2"),
+    (Some("default"), ""),
+];
+
+#[test]
+fn a_collection_is_had_in_part_where_it_may_not_be_had_whole() {
+    let world = world("[{kind: pod, namespace: default, name: 'web-*', verbs: [list]}]");
+    for (namespace, verb, whole, in_part) in [
+        (Some("default"), "list", false, true),
+        (None, "list", false, true),
+        (Some("other"), "list", false, false),
+        (Some("default"), "watch", false, false),
+        (Some("default"), "deletecollection", false, false),
+    ] {
+        let ask = call("pods", namespace, "", verb);
+        let decide = |ask: &Ask| world.policy.decide(&identity("ann"), ask, world.now).is_ok();
+        assert_eq!(decide(&ask), whole, "{ask:?}");
+        assert_eq!(decide(&part(ask.clone())), in_part, "{ask:?}");
+    }
+    assert_eq!(shown(&world, &part(call("pods", None, "", "list")), &PODS), ["web-1"]);
+    assert!(shown(&world, &part(call("pods", None, "", "watch")), &PODS).is_empty());
+}
+
+#[test]
+fn what_is_forbidden_among_others_is_taken_out_and_cannot_be_removed_with_them() {
+    let mut world = world("[{kind: '*', namespace: '*', name: '*', verbs: ['*']}]");
+    world.role(
+        "but",
+        "deny: {kubernetes_labels: {'*': '*'}, kubernetes_resources: [{kind: pod, namespace: default, name: db-1, verbs: ['*']}]}",
+    );
+    world.user("ann", &["kube", "but"]);
+    let decide = |ask: &Ask| world.policy.decide(&identity("ann"), ask, world.now).is_ok();
+    let list = call("pods", Some("default"), "", "list");
+    assert!(!decide(&list));
+    assert!(decide(&part(list.clone())));
+    assert_eq!(shown(&world, &part(list), &PODS), ["web-1", "web-2"]);
+    assert!(!decide(&call("pods", Some("default"), "", "deletecollection")));
+    assert!(decide(&call("pods", Some("other"), "", "deletecollection")));
+    assert!(decide(&call("secrets", Some("default"), "", "list")));
 }

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod backup;
 pub mod databases;
 pub mod documents;
+pub mod kube;
 pub mod locks;
 pub mod nodes;
 pub mod requests;

@@ -97,21 +97,21 @@ fn python() -> PathBuf {
 }
 
 /// Runs a Python program of a user, with words on its command line.
-fn python_of(house: &House, user: &str, program: &str, words: &[&str]) -> Ran {
+pub(crate) fn python_of(house: &House, user: &str, program: &str, words: &[&str]) -> Ran {
     let mut command = Command::new(python());
     house.environment(&mut command, user);
     run(command.arg("-c").arg(program).args(words), "")
 }
 
 /// A running command whose lines are read one by one; killed when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     out: BufReader<ChildStdout>,
     err: Option<ChildStderr>,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let out = BufReader::new(child.stdout.take().unwrap());
@@ -120,7 +120,7 @@ impl Running {
     }
 
     /// Reads lines until one holds `text`; all of them.
-    fn until(&mut self, text: &str) -> String {
+    pub(crate) fn until(&mut self, text: &str) -> String {
         let mut seen = String::new();
         loop {
             let mut line = String::new();
@@ -140,8 +140,15 @@ impl Running {
         assert!(status.unwrap().success());
     }
 
+    /// Everything that it still says, on both outputs.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        rest + &self.end().1
+    }
+
     /// Waits for its end: the status, and what it said on the error output.
-    fn end(&mut self) -> (i32, String) {
+    pub(crate) fn end(&mut self) -> (i32, String) {
         let mut err = String::new();
         if let Some(mut pipe) = self.err.take() {
             pipe.read_to_string(&mut err).unwrap();

@@ -43,6 +43,14 @@ impl Cut {
         Self::new("recording_broken", broken.public())
     }
 
+    /// What passes is not what its protocol says, so it cannot be recorded.
+    pub(crate) fn unfollowed(why: &dyn std::error::Error) -> Self {
+        let line = "This session ends: what it sends cannot be followed, and so not recorded.";
+        let mut cut = Self::new("recording_broken", line);
+        cut.detail = why.to_string().into();
+        cut
+    }
+
     fn closing() -> Self {
         Self::new("shutdown", "The gateway is shutting down.")
     }

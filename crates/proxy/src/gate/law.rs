@@ -37,6 +37,15 @@ pub trait Law: std::fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Permit, Denial>;
 
+    /// [`access::policy::Policy::shows`]: which items of the collection of `ask` may be seen.
+    fn shows(
+        &self,
+        identity: &Identity,
+        ask: &Ask,
+        items: &[(Option<&str>, &str)],
+        now: Timestamp,
+    ) -> Vec<bool>;
+
     /// Whether he may be here at all: his account is open, and no lock is on it, on a role he holds or on his login.
     fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool;
 
@@ -57,6 +66,16 @@ impl Law for store::PolicyHandle {
         now: Timestamp,
     ) -> Result<Permit, Denial> {
         self.read(|policy| policy.renew(identity, ask, Some(session), now))
+    }
+
+    fn shows(
+        &self,
+        identity: &Identity,
+        ask: &Ask,
+        items: &[(Option<&str>, &str)],
+        now: Timestamp,
+    ) -> Vec<bool> {
+        self.read(|policy| policy.shows(identity, ask, items.iter().copied(), now))
     }
 
     fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool {
@@ -85,6 +104,16 @@ impl Gate {
     /// Whether `identity` may be here at all at `now`.
     pub(crate) fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool {
         self.0.welcomes(identity, now)
+    }
+
+    /// Which of these items, namespace and name, `caller` may see of the collection he asked for.
+    pub(crate) fn shows(
+        &self,
+        caller: &Caller,
+        items: &[(Option<&str>, &str)],
+        now: Timestamp,
+    ) -> Vec<bool> {
+        self.0.shows(&caller.identity, &caller.ask, items, now)
     }
 
     /// Whether `caller` may pass at `now`, and on what terms.

@@ -26,9 +26,39 @@ pub(super) fn ask(cluster: TargetName, wanted: &Wanted, call: &Call, method: &st
             namespace: None,
             name: path.clone(),
             verb: method.to_ascii_lowercase().into(),
+            part: false,
         }),
     };
     asking(cluster, wanted, resource)
+}
+
+/// What becomes a byte stream, and is no port, is a way into a program, whatever it is called.
+pub(super) fn as_stream(ask: &mut Ask, call: &Call) {
+    let is_port =
+        matches!(call, Call::Object(object) if matches!(object.verb, "exec" | "portforward"));
+    if let Action::Kube { resource: Some(call), .. } = &mut ask.action
+        && !is_port
+    {
+        call.verb = "exec".into();
+    }
+}
+
+/// The same ask, for what of the collection may be seen.
+pub(super) fn in_part(ask: &Ask) -> Option<Ask> {
+    let mut ask = ask.clone();
+    match &mut ask.action {
+        Action::Kube { resource: Some(call), .. }
+            if call.name.is_empty() && matches!(&*call.verb, "list" | "watch") =>
+        {
+            call.part = true;
+        }
+        Action::App { .. }
+        | Action::Db { .. }
+        | Action::Desktop { .. }
+        | Action::Kube { .. }
+        | Action::Ssh { .. } => return None,
+    }
+    Some(ask)
 }
 
 /// What an object is to the policy.
@@ -39,6 +69,7 @@ pub(super) fn touched(object: &Object) -> KubeCall {
         namespace: object.namespace.clone(),
         name: object.name.clone(),
         verb: object.verb.into(),
+        part: false,
     }
 }
 

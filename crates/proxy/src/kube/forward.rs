@@ -1,6 +1,7 @@
 //! One request: judged, sent on as whom the permit says, written down, and its answer passed back.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -8,17 +9,20 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use serde_json::json;
 use wire::kube::{Call, Query};
 
+use super::call;
 use super::door::Live;
 use super::headers::{self, AUDIT_ID};
+use super::list;
 use super::status::No;
 use super::upstream::Seat;
 use crate::error::Error;
 use crate::gate::{Caller, Cut, Refused, Rights, watch_over};
 use crate::http::{Body, BodyError};
+use crate::live::Session;
 
 /// How much of a query is written down.
 const MAX_QUERY: usize = 2048;
@@ -38,17 +42,30 @@ pub(super) struct Asked {
 pub(super) async fn forward(
     live: &Live,
     request: Request<Incoming>,
-    asked: Asked,
+    mut asked: Asked,
 ) -> Response<Body> {
     let session = &live.session;
     session.heard();
     let id = request_id();
     let written = Written::new(&request, &asked, &id);
-    let rights = match session.house.gate.still(&asked.caller, session.id, session.now()) {
+    let gate = &session.house.gate;
+    let judge = |caller: &Caller| gate.still(caller, session.id, session.now());
+    let mut is_part = false;
+    let mut judged = judge(&asked.caller);
+    if judged.is_err()
+        && let Some(ask) = call::in_part(&asked.caller.ask)
+    {
+        let in_part = Caller { ask, ..asked.caller.clone() };
+        let rights = judge(&in_part);
+        if rights.is_ok() {
+            (asked.caller, judged, is_part) = (in_part, rights, true);
+        }
+    }
+    let rights = match judged {
         Ok(rights) => rights,
         Err(refused) => return refuse(live, &written, &refused).await,
     };
-    let passing = pass(live, request, &asked, &rights, &id);
+    let passing = pass(live, request, &asked, &rights, &id, is_part);
     let (answer, no) = tokio::select! {
         passed = passing => match passed {
             Ok(answer) => (answer, None),
@@ -85,8 +102,57 @@ async fn pass(
     asked: &Asked,
     rights: &Rights,
     id: &str,
+    is_part: bool,
 ) -> Result<Response<Body>, Error> {
     let target = || Box::from(live.session.caller.target().as_str());
+    let mut sent = sending(&live.session, request, asked, rights, id)?;
+    if is_part {
+        list::ask_for_json(sent.headers_mut());
+    }
+    let sent = sent.map(|body| body.map_err(BodyError::from).boxed_unsync());
+    let (answer, seat) = live.upstream.send(sent).await?;
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        // Ours, not the client's, who would log in again for nothing.
+        return Err(Error::LoginRefused { target: target(), login: "the gateway".into() });
+    }
+    let (mut parts, body) = answer.into_parts();
+    headers::strip_hops(&mut parts.headers);
+    let body = body.map_err(BodyError::from).boxed_unsync();
+    let body = if is_part && parts.status.is_success() {
+        if !list::can_be_cut(&parts.headers) {
+            let source =
+                std::io::Error::other("its list is no JSON, though nothing else was asked for");
+            return Err(Error::Unreachable { target: target(), source });
+        }
+        parts.headers.remove(http::header::CONTENT_LENGTH);
+        let session = Arc::clone(&live.session);
+        list::cut(body, session, asked.caller.clone(), asked.query.watch)
+    } else {
+        body
+    };
+    let streamed = Streamed {
+        inner: body,
+        leash: leash(live.clone(), asked.caller.clone(), rights.clone()),
+        is_watch: asked.query.watch && is_json(&parts.headers),
+        at_line_end: true,
+        over: false,
+        _seat: seat,
+    };
+    Ok(Response::from_parts(parts, streamed.boxed_unsync()))
+}
+
+/// A request as it is sent on: its path as it was judged, its headers ours where they say who asks.
+///
+/// # Errors
+/// A role names whom no header can name.
+pub(super) fn sending<B>(
+    session: &Session,
+    request: Request<B>,
+    asked: &Asked,
+    rights: &Rights,
+    id: &str,
+) -> Result<Request<B>, Error> {
+    let target = || Box::from(session.caller.target().as_str());
     let malformed = |why: &'static str| Error::Record(target(), why.into());
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     let uri: Uri = format!("{}{query}", asked.path)
@@ -101,26 +167,11 @@ async fn pass(
     if let Ok(id) = HeaderValue::from_str(id) {
         parts.headers.insert(AUDIT_ID, id);
     }
-    let mut sent = Request::new(body.map_err(BodyError::from).boxed_unsync());
+    let mut sent = Request::new(body);
     *sent.method_mut() = parts.method;
     *sent.uri_mut() = uri;
     *sent.headers_mut() = parts.headers;
-    let (answer, seat) = live.upstream.send(sent).await?;
-    if answer.status() == StatusCode::UNAUTHORIZED {
-        // Ours, not the client's, who would log in again for nothing.
-        return Err(Error::LoginRefused { target: target(), login: "the gateway".into() });
-    }
-    let (mut parts, body) = answer.into_parts();
-    headers::strip_hops(&mut parts.headers);
-    let streamed = Streamed {
-        inner: body,
-        leash: leash(live.clone(), asked.caller.clone(), rights.clone()),
-        is_watch: asked.query.watch && is_json(&parts.headers),
-        at_line_end: true,
-        over: false,
-        _seat: seat,
-    };
-    Ok(Response::from_parts(parts, streamed.boxed_unsync()))
+    Ok(sent)
 }
 
 fn is_json(headers: &http::HeaderMap) -> bool {
@@ -141,7 +192,7 @@ fn leash(live: Live, caller: Caller, rights: Rights) -> BoxFuture<'static, Cut> 
 
 /// An answer on its way to the client.
 struct Streamed {
-    inner: Incoming,
+    inner: Body,
     leash: BoxFuture<'static, Cut>,
     /// Whether it is a stream of JSON lines, in which the end can be told.
     is_watch: bool,
@@ -175,7 +226,7 @@ impl http_body::Body for Streamed {
         {
             self.at_line_end = *last == b'\n';
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

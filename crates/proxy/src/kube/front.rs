@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use access::name::TargetName;
-use http::{Method, Request, Response, header};
+use http::{Request, Response, header};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use super::facade;
 use super::forward::{self, Asked};
 use super::headers::Wanted;
 use super::status::No;
+use super::stream;
 use crate::House;
 use crate::gate::{Caller, Refused};
 use crate::http::{Body, Visitor};
@@ -74,6 +75,14 @@ impl Front {
         let (name, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let no_access = || Arc::new(No::refused(&Refused::no_access(name)));
         let cluster: TargetName = name.parse().map_err(|_| no_access())?;
+        let headers = request.headers();
+        if headers.contains_key(header::TRANSFER_ENCODING)
+            && headers.contains_key(header::CONTENT_LENGTH)
+        {
+            // RFC 9112, section 6.1: what two readers of it would take for two different things.
+            let why = "Content-Length and Transfer-Encoding say two different things";
+            return Err(Arc::new(No::bad(why)));
+        }
         let wanted = Wanted::read(request.headers()).map_err(|why| Arc::new(No::bad(why)))?;
         let (call, query, path) =
             wire::kube::parse(request.method().as_str(), path, request.uri().query())
@@ -87,8 +96,10 @@ impl Front {
             client: client.into(),
         };
         let ask = call::ask(cluster.clone(), &wanted, &call, request.method().as_str());
-        if request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE) {
-            return Err(Arc::new(No::bad("this cannot become a byte stream")));
+        if request.headers().contains_key(header::UPGRADE) {
+            let mut asked = Asked { caller: Caller { ask, ..caller }, call, query, path };
+            call::as_stream(&mut asked.caller.ask, &asked.call);
+            return Ok(stream::serve(house, request, asked).await);
         }
         let stranger = || house.gate.admit(&caller, house.now()).is_err_and(|no| no.is_no_access());
         if call == Call::Discovery

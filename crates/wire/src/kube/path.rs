@@ -78,6 +78,34 @@ pub enum BadPath {
     Query,
 }
 
+/// A program that `exec` starts, or that `attach` joins.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Program {
+    /// The command line; empty for `attach`.
+    pub command: Vec<String>,
+    /// Whether it has a terminal.
+    pub tty: bool,
+}
+
+impl Program {
+    /// Reads the query of `exec` and `attach` (Kubernetes API, `PodExecOptions`). What cannot be decoded is left out.
+    #[must_use]
+    pub fn read(query: &str) -> Self {
+        let mut program = Self::default();
+        for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let (Some(key), Some(value)) = (decode(key, true), decode(value, true)) else {
+                continue;
+            };
+            match key.as_str() {
+                "command" => program.command.push(value),
+                "tty" => program.tty = matches!(value.as_str(), "true" | "1"),
+                _ => {}
+            }
+        }
+        program
+    }
+}
+
 /// Takes a request apart: what it is about, and the path to send on.
 ///
 /// # Errors

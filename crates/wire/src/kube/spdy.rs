@@ -133,6 +133,31 @@ impl Spdy {
     }
 }
 
+impl Spdy {
+    /// The stream that is open for `channel`.
+    #[must_use]
+    pub fn stream(&self, channel: Channel) -> Option<u32> {
+        self.streams.iter().find(|(_, open)| **open == channel).map(|(id, _)| *id)
+    }
+
+    /// The frame that says `text` on `channel` as the server's last word there; `None` where no such stream is open, or
+    /// a frame is under way.
+    #[must_use]
+    pub fn last_word(&self, channel: Channel, text: &[u8]) -> Option<Vec<u8>> {
+        if self.down.frame.is_some() || self.down.head_len > 0 {
+            return None;
+        }
+        let id = self.stream(channel)?;
+        let text = text.get(..usize::from(u16::MAX)).unwrap_or(text);
+        let mut frame = id.to_be_bytes().to_vec();
+        // FLAG_FIN (section 2.2.2), then a length of three bytes.
+        let length = u32::try_from(text.len()).ok()?;
+        frame.extend((1 << 24 | length).to_be_bytes());
+        frame.extend(text);
+        Some(frame)
+    }
+}
+
 impl Direction {
     fn new() -> Self {
         let unpack = Decompress::new(true);

@@ -93,6 +93,12 @@ impl WebSocket {
         Ok(())
     }
 
+    /// Whether a frame of one's own may be put between what has passed and what comes.
+    #[must_use]
+    pub const fn is_between_frames(&self) -> bool {
+        self.left.is_none() && self.head_len == 0 && !self.in_message && !self.closed
+    }
+
     fn take_head(&mut self, byte: &[u8]) {
         if let (Some(place), Some(byte)) = (self.head.get_mut(self.head_len), byte.first()) {
             *place = *byte;
@@ -186,6 +192,22 @@ impl WebSocket {
         }
     }
 }
+
+/// A message of the server on `channel`; of `text` up to 64 KiB are sent.
+#[must_use]
+pub fn message(channel: u8, text: &[u8]) -> Vec<u8> {
+    let text = text.get(..usize::from(u16::MAX) - 1).unwrap_or(text);
+    let length = u16::try_from(text.len().saturating_add(1)).unwrap_or(u16::MAX);
+    let mut frame = vec![0x82, 126];
+    frame.extend(length.to_be_bytes());
+    frame.push(channel);
+    frame.extend(text);
+    frame
+}
+
+/// The server's last frame (section 5.5.1), with the status of a normal end: kubectl does not look at what came before
+/// any other.
+pub const CLOSE: [u8; 4] = [0x88, 2, 0x03, 0xe8];
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,7 @@ fn call(kind: &str, namespace: Option<&str>, name: &str, verb: &str) -> KubeCall
         namespace: namespace.map(Into::into),
         name: name.into(),
         verb: verb.into(),
+        part: false,
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! It checks what a real one checks of us: the token, and that somebody is impersonated. It keeps what it was asked.
 
+use super::stream;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::unfold;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -28,7 +29,6 @@ pub(crate) struct Seen {
     pub(crate) user: String,
     pub(crate) groups: Vec<String>,
     pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) version: hyper::Version,
     /// Which connection it came on.
     pub(crate) connection: usize,
 }
@@ -137,7 +137,6 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>, connection: usiz
         user: text("impersonate-user"),
         groups: groups.map(|group| group.to_str().unwrap().to_owned()).collect(),
         headers: headers.collect(),
-        version: request.version(),
         connection,
     };
     if seen.user.is_empty() {
@@ -184,6 +183,9 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>, connection: usiz
             } else {
                 ok(&pod(namespace, name))
             }
+        }
+        (_, ["api", "v1", "namespaces", _, "pods", _, "exec" | "attach" | "portforward"]) => {
+            stream::answer(request)
         }
         ("GET", ["api", "v1", "namespaces", _, "pods", name, "log"]) => {
             let line = format!("log of {name}\n");
@@ -259,7 +261,7 @@ fn streamed(
     kind: &'static str,
 ) -> Answer {
     let start = (lines, 0_usize, more);
-    let frames = stream::unfold(start, |(mut lines, told, mut more)| async move {
+    let frames = unfold(start, |(mut lines, told, mut more)| async move {
         if !lines.is_empty() {
             let line = lines.remove(0);
             let frame = Ok::<_, Infallible>(Frame::data(Bytes::from(line)));

@@ -1,3 +1,5 @@
+//! Both directions, as peers send them.
+
 use flate2::{Compress, Compression, FlushCompress};
 
 use super::*;
