@@ -98,7 +98,7 @@ impl Kubeconfig {
             ("contexts", "context", context),
         ] {
             let entries = self.list(list);
-            entries.retain(|one| one["name"] != name.as_str());
+            entries.retain(|one| one.get("name").and_then(Value::as_str) != Some(&name));
             let mut one = Map::new();
             one.insert("name".to_owned(), name.clone().into());
             one.insert(field.to_owned(), value);
@@ -120,13 +120,15 @@ impl Kubeconfig {
             .list("users")
             .iter()
             .filter(|user| is_ours(user))
-            .filter_map(|user| user["name"].as_str())
+            .filter_map(|user| user.get("name")?.as_str())
             .filter(|name| chosen(name))
             .map(str::to_owned)
             .collect();
         for list in LISTS {
             self.list(list).retain(|one| {
-                one["name"].as_str().is_none_or(|name| !names.iter().any(|gone| gone == name))
+                one.get("name")
+                    .and_then(Value::as_str)
+                    .is_none_or(|name| !names.iter().any(|gone| gone == name))
             });
         }
         let current = self.root.get("current-context").and_then(Value::as_str);
@@ -166,7 +168,7 @@ impl Kubeconfig {
 
 /// Whether a user's entry is one that we wrote.
 fn is_ours(user: &Value) -> bool {
-    let args = user["user"]["exec"]["args"].as_array();
+    let args = user.pointer("/user/exec/args").and_then(Value::as_array);
     args.is_some_and(|args| {
         let mut words = args.iter().filter_map(Value::as_str);
         words.next() == Some("kube") && words.next() == Some("credentials")

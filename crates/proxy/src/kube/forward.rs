@@ -88,8 +88,8 @@ pub(super) async fn forward(
 async fn refuse(live: &Live, written: &Written, refused: &Refused) -> Response<Body> {
     let no = No::refused(refused);
     let mut event = written.body(no.code());
-    event["denial"] = json!(refused.code);
-    event["detail"] = json!(refused.detail);
+    say(&mut event, "denial", json!(refused.code));
+    say(&mut event, "detail", json!(refused.detail));
     match live.session.note("kube.request.refused", event).await {
         Ok(()) => no.answer(),
         Err(error) => No::failed(&error).answer(),
@@ -238,6 +238,13 @@ impl http_body::Body for Streamed {
     }
 }
 
+/// Adds a field to an event.
+fn say(body: &mut serde_json::Value, key: &str, value: serde_json::Value) {
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
 /// What is written down of a request.
 pub(super) struct Written {
     body: serde_json::Value,
@@ -256,14 +263,14 @@ impl Written {
             "verb": verb, "method": request.method().as_str(), "path": asked.path, "request_id": id,
         });
         if !query.is_empty() {
-            body["query"] = json!(query);
+            say(&mut body, "query", json!(query));
         }
         Self { body }
     }
 
     fn body(&self, code: u16) -> serde_json::Value {
         let mut body = self.body.clone();
-        body["code"] = json!(code);
+        say(&mut body, "code", json!(code));
         body
     }
 
@@ -274,12 +281,12 @@ impl Written {
         error: Option<&str>,
     ) -> serde_json::Value {
         let mut body = self.body(code);
-        body["kube_user"] = json!(rights.terms.kube_user);
+        say(&mut body, "kube_user", json!(rights.terms.kube_user));
         if !rights.terms.kube_groups.is_empty() {
-            body["kube_groups"] = json!(rights.terms.kube_groups);
+            say(&mut body, "kube_groups", json!(rights.terms.kube_groups));
         }
         if let Some(error) = error {
-            body["error"] = json!(error);
+            say(&mut body, "error", json!(error));
         }
         body
     }

@@ -34,6 +34,8 @@ const CHUNK: usize = 32 * 1024;
 const CHANNELS: [&str; 3] = ["v5.channel.k8s.io", "v4.channel.k8s.io", "channel.k8s.io"];
 const WEBSOCKET_PROTOCOL: HeaderName = header::SEC_WEBSOCKET_PROTOCOL;
 const WEBSOCKET_EXTENSIONS: HeaderName = header::SEC_WEBSOCKET_EXTENSIONS;
+/// How long a server may go on when its client has closed its side.
+const LAST_WORD_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 /// How long a client may take to read a last word.
 const PARTING_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -278,10 +280,11 @@ async fn relay(
             tokio::select! {
                 down = down => down,
                 up = async {
-                    match up.await {
-                        Passed::Ended => std::future::pending().await,
-                        passed => passed,
+                    let passed = up.await;
+                    if matches!(passed, Passed::Ended) {
+                        tokio::time::sleep(LAST_WORD_WAIT).await;
                     }
+                    passed
                 } => up,
             }
         };

@@ -1,6 +1,5 @@
 //! `tsh kube credentials`: the exec plugin of kubectl (`client.authentication.k8s.io`).
 
-
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -50,7 +49,7 @@ pub fn run(cx: &mut Context, _: CredentialsArgs) -> Result<Exit, Error> {
 /// The version that kubectl wants.
 fn version(info: &str) -> Option<&'static str> {
     let info: Value = serde_json::from_str(info).ok()?;
-    let wanted = info["apiVersion"].as_str()?;
+    let wanted = info.get("apiVersion")?.as_str()?;
     VERSIONS.into_iter().find(|version| *version == wanted)
 }
 

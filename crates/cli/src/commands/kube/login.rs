@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use base64::Engine as _;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::list::clusters;
 use crate::context::Context;
@@ -151,17 +151,18 @@ fn user(cx: &Context, args: &LoginArgs) -> serde_json::Value {
         "installHint": "tsh is missing: it is what proves to the gateway who you are",
         "provideClusterInfo": false,
     });
-    if args.exec_api == ExecApi::V1 {
-        exec["interactiveMode"] = json!("Never");
+    if let Some(exec) = exec.as_object_mut().filter(|_| args.exec_api == ExecApi::V1) {
+        exec.insert("interactiveMode".to_owned(), "Never".into());
     }
-    let mut user = json!({ "exec": exec });
+    let mut user = Map::new();
+    user.insert("exec".to_owned(), exec);
     if let Some(name) = &args.user {
-        user["as"] = json!(name);
+        user.insert("as".to_owned(), name.as_str().into());
     }
     if !args.groups.is_empty() {
-        user["as-groups"] = json!(args.groups);
+        user.insert("as-groups".to_owned(), args.groups.clone().into());
     }
-    user
+    user.into()
 }
 
 /// Takes contexts out.

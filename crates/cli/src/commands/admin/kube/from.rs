@@ -21,32 +21,33 @@ pub(super) fn kubeconfig(file: &Path, context: Option<&str>) -> Result<KubeClust
     let root: Value = serde_saphyr::from_str_with_options(&read(file)?, options)
         .map_err(|error| wrong("it is no kubeconfig".into()).because(error))?;
     let named = |list: &str, field: &str, name: &str| {
-        let found = root[list].as_array().into_iter().flatten().find(|one| one["name"] == name);
-        let found = found.map(|one| one[field].clone()).filter(Value::is_object);
+        let found =
+            at(&root, list).as_array().into_iter().flatten().find(|one| at(one, "name") == name);
+        let found = found.map(|one| at(one, field).clone()).filter(Value::is_object);
         found.ok_or_else(|| wrong(format!("it has no {field} `{}`", one_line(name))))
     };
-    let context = match context.or(root["current-context"].as_str()) {
+    let context = match context.or(at(&root, "current-context").as_str()) {
         Some(context) if !context.is_empty() => named("contexts", "context", context)?,
         Some(_) | None => {
             return Err(wrong("it has no current context".into()).hint("name one with --context"));
         }
     };
-    let part = |key: &str| context[key].as_str().unwrap_or_default();
+    let part = |key: &str| at(&context, key).as_str().unwrap_or_default();
     let cluster = named("clusters", "cluster", part("cluster"))?;
     let user = named("users", "user", part("user"))?;
     let folder = file.parent().unwrap_or(Path::new("."));
     let text = |of: &Value, key: &str| -> Result<Option<String>, Error> {
         let data = format!("{key}-data");
-        if let Some(data) = of[&data].as_str() {
+        if let Some(data) = at(of, &data).as_str() {
             let bytes = base64::prelude::BASE64_STANDARD.decode(data).ok();
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             return text
                 .map(Some)
                 .ok_or_else(|| wrong(format!("`{key}-data` is no text in base64")));
         }
-        of[key].as_str().map(|path| read(&folder.join(path))).transpose()
+        at(of, key).as_str().map(|path| read(&folder.join(path))).transpose()
     };
-    let token = match (user["token"].as_str(), user["tokenFile"].as_str()) {
+    let token = match (at(&user, "token").as_str(), at(&user, "tokenFile").as_str()) {
         (Some(token), _) => Some(token.to_owned()),
         (None, Some(path)) => Some(read(&folder.join(path))?.trim().to_owned()),
         (None, None) => None,
@@ -72,13 +73,18 @@ pub(super) fn kubeconfig(file: &Path, context: Option<&str>) -> Result<KubeClust
         }
     };
     let tls = KubeTls {
-        server_name: cluster["tls-server-name"].as_str().map(str::to_owned),
+        server_name: at(&cluster, "tls-server-name").as_str().map(str::to_owned),
         ca_cert: text(&cluster, "certificate-authority")?,
-        insecure_skip_verify: cluster["insecure-skip-tls-verify"].as_bool().unwrap_or(false),
+        insecure_skip_verify: at(&cluster, "insecure-skip-tls-verify").as_bool().unwrap_or(false),
     };
-    let server = cluster["server"].as_str().map(str::to_owned);
+    let server = at(&cluster, "server").as_str().map(str::to_owned);
     let server = server.ok_or_else(|| wrong("its cluster has no server".into()))?;
     Ok(KubeClusterSpec { server: Some(server), tls, auth })
+}
+
+/// What stands under a key; nothing is `null`.
+fn at<'a>(value: &'a Value, key: &str) -> &'a Value {
+    value.get(key).unwrap_or(&Value::Null)
 }
 
 #[cfg(test)]
