@@ -29,6 +29,7 @@ pub fn route(bytes: &[u8]) {
     let Ok(Some((route, taken))) = &read else { return };
     assert!(*taken <= route::MAX_LINE && bytes[*taken - 1] == b'\n');
     let line = match route {
+        Route::App { target } => route::app_line(target),
         Route::MySql { target } => route::mysql_line(target),
         Route::Postgres { target } => route::postgres_line(target),
         Route::Ssh { target } => route::ssh_line(target),

@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 /// One authority, in `GET /v1/auth/export`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct AuthorityView {
-    /// `database`, `ssh-host`, `ssh-identity`, `ssh-user` or `tls`.
+    /// `app`, `database`, `ssh-host`, `ssh-identity`, `ssh-user` or `tls`.
     pub kind: String,
     /// `active` signs; `next` and `previous` are believed only.
     pub generation: String,
-    /// The public part: an `authorized_keys` line, or a certificate in PEM.
+    /// The public part: an `authorized_keys` line, a certificate in PEM, or a JWK.
     pub public: String,
     /// The pin of an X.509 authority: `sha256:` and the digest of its public key.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,12 +18,15 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::{
-    CheckpointKey, SignError, generations::Generations, ssh::SshAuthority, x509::X509Authority,
+    CheckpointKey, SignError, assertion::AssertionKey, generations::Generations, ssh::SshAuthority,
+    ticket::TicketKey, x509::X509Authority,
 };
 
-/// One of the five authorities.
+/// One of the six authorities.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Authority {
+    /// Assertions towards applications.
+    App,
     /// Client certificates towards databases.
     Database,
     /// SSH host certificates.
@@ -38,11 +41,13 @@ pub enum Authority {
 
 impl Authority {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Database, Self::Host, Self::Identity, Self::Tls, Self::User];
+    pub const ALL: [Self; 6] =
+        [Self::App, Self::Database, Self::Host, Self::Identity, Self::Tls, Self::User];
 
-    /// Its name in commands: `database`, `ssh-host`, `ssh-identity`, `tls`, `ssh-user`.
+    /// Its name in commands: `app`, `database`, `ssh-host`, `ssh-identity`, `tls`, `ssh-user`.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::App => "app",
             Self::Database => "database",
             Self::Host => "ssh-host",
             Self::Identity => "ssh-identity",
@@ -64,7 +69,7 @@ impl FromStr for Authority {
     fn from_str(name: &str) -> Result<Self, UnknownName> {
         Self::ALL.into_iter().find(|one| one.as_str() == name).ok_or(UnknownName {
             what: "authority",
-            known: "database, ssh-host, ssh-identity, tls, ssh-user",
+            known: "app, database, ssh-host, ssh-identity, tls, ssh-user",
         })
     }
 }
@@ -158,6 +163,8 @@ pub enum RotateError {
 pub struct Authorities {
     ring: RwLock<Arc<Ring>>,
     adopted: AtomicU64,
+    /// Whether a key was made when these were opened: they are of before there was such a key.
+    unsaved: bool,
 }
 
 /// The keys themselves; never changed, only replaced.
@@ -170,7 +177,9 @@ pub(crate) struct Ring {
     pub(crate) tls: Generations<X509Authority>,
     pub(crate) database: Generations<X509Authority>,
     pub(crate) host_key: SshAuthority,
+    pub(crate) assertion: Generations<Arc<AssertionKey>>,
     pub(crate) checkpoint: Arc<CheckpointKey>,
+    pub(crate) tickets: Arc<TicketKey>,
 }
 
 impl Authorities {
@@ -187,7 +196,9 @@ impl Authorities {
             tls: Generations::first(X509Authority::generate("tls", cluster, now)?),
             database: Generations::first(X509Authority::generate("database", cluster, now)?),
             host_key: SshAuthority::generate()?,
+            assertion: Generations::first(Arc::new(AssertionKey::generate()?)),
             checkpoint: Arc::new(CheckpointKey::from_seed(&log_name(cluster), &seed)?),
+            tickets: Arc::new(TicketKey::from_seed(&seed)?),
         }))
     }
 
@@ -206,6 +217,7 @@ impl Authorities {
     pub fn phase(&self, authority: Authority) -> Phase {
         let ring = self.ring();
         match authority {
+            Authority::App => ring.assertion.phase(),
             Authority::Database => ring.database.phase(),
             Authority::Host => ring.host.phase(),
             Authority::Identity => ring.identity.phase(),
@@ -225,6 +237,9 @@ impl Authorities {
         let mut ring = Ring::clone(&self.ring());
         let cluster = ring.cluster.clone();
         match authority {
+            Authority::App => {
+                ring.assertion.rotate(step, || AssertionKey::generate().map(Arc::new))?;
+            }
             Authority::Database => {
                 ring.database.rotate(step, || X509Authority::generate("database", &cluster, now))?
             }
@@ -245,6 +260,12 @@ impl Authorities {
         self.adopted.fetch_add(1, Ordering::Release);
     }
 
+    /// Whether a key was made when these were opened, which must be stored before it is used: they were sealed before
+    /// there was such a key.
+    pub fn unsaved(&self) -> bool {
+        self.unsaved
+    }
+
     /// How often others were adopted: who keeps something made with these asks whether it is still of them. Ask before
     /// making it.
     pub fn epoch(&self) -> u64 {
@@ -252,7 +273,7 @@ impl Authorities {
     }
 
     pub(crate) fn from_ring(ring: Ring) -> Self {
-        Self { ring: RwLock::new(Arc::new(ring)), adopted: AtomicU64::new(0) }
+        Self { ring: RwLock::new(Arc::new(ring)), adopted: AtomicU64::new(0), unsaved: false }
     }
 
     pub(crate) fn ring(&self) -> Arc<Ring> {

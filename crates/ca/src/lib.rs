@@ -1,6 +1,6 @@
 //! A plan and a key become a certificate.
 //!
-//! The only room that holds private keys of authorities. Five authorities, each with a purpose of
+//! The only room that holds private keys of authorities. Six authorities, each with a purpose of
 //! its own, so that none of their certificates is worth anything where another is expected:
 //!
 //! | authority | signs                                   | trusted by              |
@@ -10,10 +10,12 @@
 //! | host      | SSH host certificates                   | people's `known_hosts`  |
 //! | tls       | the port's certificate, TLS identities  | `tsh` (by pin), us      |
 //! | database  | client certificates made per connection | the databases           |
+//! | app       | assertions: who is asking (JWT)         | the applications        |
 //!
 //! Identity certificates carry no permission, only a name: what someone may do is asked of the
 //! policy at every use. Deliberately absent: a clock (`now` is an argument) and any network.
 
+mod assertion;
 mod authorities;
 mod checkpoint;
 mod error;
@@ -21,6 +23,7 @@ mod generations;
 mod lapsed;
 mod seal;
 mod ssh;
+mod ticket;
 mod x509;
 
 pub use authorities::{
@@ -34,6 +37,7 @@ pub use ssh::{
     Allowed, IDENTITY_PRINCIPAL, UPSTREAM_LIFE, UpstreamPlan, accept_user_key, fingerprint,
     parse_user_key,
 };
+pub use ticket::MAX_TICKET;
 pub use x509::{DatabasePlan, Pin, SERVER_TLS_LIFE, ServerTls, Subject, TlsIdentity, is_pair};
 
 use jiff::SignedDuration;

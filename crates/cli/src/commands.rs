@@ -1,6 +1,7 @@
 //! The commands, one file each. A command takes the context and its arguments and says how the program ends.
 
 pub mod admin;
+pub mod apps;
 pub mod completion;
 pub mod config;
 pub mod db;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    self, config, db, kube, login, logout, mfa, play, proxy, reach, recordings, request, ssh,
+    self, apps, config, db, kube, login, logout, mfa, play, proxy, reach, recordings, request, ssh,
     status, why,
 };
 use crate::context::Context;
@@ -66,6 +66,9 @@ enum Command {
     /// Kubernetes clusters, with kubectl
     #[command(subcommand)]
     Kube(kube::Command),
+    /// Web applications, with browsers, curl and everything else
+    #[command(subcommand, alias = "app")]
+    Apps(apps::Command),
     /// Connect other programs to a target
     #[command(subcommand)]
     Proxy(proxy::Command),
@@ -128,6 +131,7 @@ fn dispatch(cx: &mut Context, command: Command) -> Result<Exit, Error> {
         Command::Mfa(command) => mfa::run(cx, command),
         Command::Db(command) => db::run(cx, command),
         Command::Kube(command) => kube::run(cx, command),
+        Command::Apps(command) => apps::run(cx, command),
         Command::Proxy(command) => proxy::run(cx, command),
         Command::Recordings(command) => recordings::run(cx, command),
         Command::Play(args) => play::run(cx, args),

@@ -178,6 +178,7 @@ impl House {
                 Arc::clone(&seal),
             )),
             clusters: Arc::new(proxy::kube::StoredClusters::new(store.clone(), seal)),
+            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
             clock: Arc::clone(clock),
             requests: Arc::new(Desk(control.clone())),
             archive: archive.clone(),

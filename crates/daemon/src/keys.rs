@@ -56,8 +56,16 @@ pub(crate) async fn authorities(
     now: Timestamp,
 ) -> anyhow::Result<Arc<Authorities>> {
     let authorities = match store.secrets().load(AUTHORITIES).await? {
-        Some((sealed, _)) => Authorities::open(&sealed, seal)
-            .context("cannot open the stored authorities; is this their seal key?")?,
+        Some((sealed, seen)) => {
+            let opened = Authorities::open(&sealed, seal)
+                .context("cannot open the stored authorities; is this their seal key?")?;
+            if opened.unsaved() {
+                let key = store::secrets::key(AUTHORITIES);
+                let commit = Commit::new().expecting(&key, seen).put(&key, opened.to_sealed(seal)?);
+                store.commit(commit).await.context("cannot store the key of assertions")?;
+            }
+            opened
+        }
         None => {
             let made =
                 Authorities::generate(cluster, now).context("cannot make the authorities")?;

@@ -18,7 +18,7 @@ use store::recording::NewEvent;
 
 pub(crate) use guard::{Cut, guard, watch_over};
 pub(crate) use law::Gate;
-pub use law::Law;
+pub use law::{Holdings, Law};
 
 /// Someone who has proven who he is, and what he wants.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@
 //! [`HttpHandler`]; every other one goes through a door (`ssh`) into the corridor, which is the only way to a target.
 //! Nothing here writes policy, requests or users: it watches the store, and asks for access through [`AskForAccess`].
 
+pub mod app;
 mod corridor;
 pub mod database;
 mod error;
@@ -41,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use error::{Error, Side};
-pub use gate::{Caller, Law, Refused, Wish};
+pub use gate::{Caller, Holdings, Law, Refused, Wish};
 pub use http::{Body, BodyError, HttpDoors};
 pub use listen::{BindError, SlotLimits, bind};
 pub use route::{HttpConnection, HttpHandler, PROTOCOLS, Stream};
@@ -108,6 +109,8 @@ pub struct Parts {
     pub databases: Arc<dyn database::Databases>,
     /// The Kubernetes clusters.
     pub clusters: Arc<dyn kube::Clusters>,
+    /// The applications.
+    pub apps: Arc<dyn app::Apps>,
     /// The clock.
     pub clock: Clock,
     /// Where people at a door ask for access.
@@ -181,6 +184,9 @@ pub(crate) struct House {
     pub(crate) databases: Arc<dyn database::Databases>,
     /// The ways to Kubernetes clusters.
     pub(crate) clusters: kube::Upstreams,
+    pub(crate) apps: Arc<dyn app::Apps>,
+    /// Who is at which application.
+    pub(crate) visits: app::Visits,
     pub(crate) made: database::provision::MadeUsers,
     pub(crate) requests: Arc<dyn AskForAccess>,
     pub(crate) archive: record::Archive,
@@ -268,6 +274,7 @@ impl Proxy {
             nodes,
             databases,
             clusters,
+            apps,
             clock,
             requests,
             archive,
@@ -306,6 +313,8 @@ impl Proxy {
             made,
             databases,
             clusters: kube::Upstreams::new(clusters),
+            apps,
+            visits: app::Visits::default(),
             requests,
             archive,
             tls,

@@ -104,6 +104,13 @@ pub enum Purpose {
     Shell,
     /// A subsystem by name: `sftp`.
     Subsystem(String),
+    /// A visit to an application: its calls are kept.
+    Calls {
+        /// What is spoken: `http`, `tcp`.
+        protocol: &'static str,
+        /// The application.
+        account: String,
+    },
     /// A connection to a database: its statements are kept.
     Statements {
         /// What is spoken: `postgres`, `mysql`.
@@ -120,7 +127,7 @@ impl Purpose {
         match self {
             Self::Command(_) => "command",
             Self::Shell => "shell",
-            Self::Statements { protocol, .. } => protocol,
+            Self::Calls { protocol, .. } | Self::Statements { protocol, .. } => protocol,
             Self::Subsystem(_) => "subsystem",
             Self::Terminal { .. } => "terminal",
         }
@@ -132,7 +139,7 @@ impl Purpose {
         match self {
             Self::Command(text) | Self::Subsystem(text) => text,
             Self::Shell => "",
-            Self::Statements { account, .. } => account,
+            Self::Calls { account, .. } | Self::Statements { account, .. } => account,
             Self::Terminal { command, .. } => command.as_deref().unwrap_or_default(),
         }
     }

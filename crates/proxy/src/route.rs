@@ -1,5 +1,6 @@
 //! Which door a connection goes to, by its first bytes.
 
+mod ahead;
 mod mysql;
 mod secured;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::identity::{Identity, Lapsed};
+use access::name::TargetName;
 use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -16,6 +18,7 @@ use wire::route::{MAX_LINE, Route};
 use wire::sniff::{First, sniff};
 
 use crate::House;
+use crate::app::Named;
 use crate::error::{Error, Side};
 use crate::http::HttpDoors;
 use crate::listen::{Slot, Wire};
@@ -24,9 +27,10 @@ use crate::ssh::{self, Approach};
 
 use secured::Known;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use mysql::mysql;
 pub use secured::PROTOCOLS;
-pub(crate) use secured::Secured;
+pub(crate) use secured::{Secured, target_in};
 
 /// How long a client may take to show what it speaks, and to finish a TLS handshake.
 const FIRST_BYTES_WAIT: Duration = Duration::from_secs(15);
@@ -38,7 +42,7 @@ const MAX_AHEAD: usize = 2048;
 /// To who speaks HTTP in the clear.
 const HTTP_NO: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\r\nThis port speaks HTTPS. Use https://\n";
 /// To who names a database in the clear.
-const ROUTE_NO: &[u8] = b"countersign: databases are reached inside TLS: use tsh proxy db\r\n";
+const ROUTE_NO: &[u8] = b"countersign: databases and applications are reached inside TLS: use tsh proxy db, tsh proxy app\r\n";
 
 /// A byte stream of any kind.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -96,6 +100,9 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
             let peer = secured.peer;
             log_end(peer, &postgres::serve(house, *secured).await);
         }
+        Ok(Some(Sorted::App { app, named, secured })) => {
+            crate::app::serve(house, app, named, *secured).await;
+        }
         Ok(Some(Sorted::Http { connection, slot })) => {
             // Whoever is nobody still stays one of the strangers, whatever he does over TLS.
             let _slot = slot.filter(|_| connection.identity.is_none());
@@ -108,6 +115,7 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
 
 enum Sorted {
     Ssh { wire: Wire, approach: Approach },
+    App { app: TargetName, named: Named, secured: Box<Secured> },
     Http { connection: Box<HttpConnection>, slot: Option<Slot> },
     MySql(Box<Secured>),
     Postgres(Box<Secured>),
@@ -162,7 +170,7 @@ async fn sort(
                     ahead.advance(len);
                     continue;
                 }
-                Ok(Some((Route::Postgres { .. } | Route::MySql { .. }, _))) => {
+                Ok(Some((Route::App { .. } | Route::Postgres { .. } | Route::MySql { .. }, _))) => {
                     return part(wire, ROUTE_NO).await;
                 }
                 Ok(None) => {}

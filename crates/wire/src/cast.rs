@@ -8,10 +8,11 @@
 //! | code | data | meaning |
 //! |---|---|---|
 //! | `c` | `2` | what follows belongs to channel 2 (a recording begins in channel 0) |
-//! | `b` | `command ls -l` | the channel's program begins: `terminal`, `command`, `shell`, `subsystem`, `postgres` or `mysql`, and its text |
+//! | `b` | `command ls -l` | the channel's program begins: `terminal`, `command`, `shell`, `subsystem`, `postgres`, `mysql`, `http` or `tcp`, and its text |
 //! | `e` | text | stderr |
 //! | `g` | `o 1048576 blake3:<hex>` | the rest of that stream was not kept: its length, and the digest of the whole stream |
 //! | `d` | `o 2097152 blake3:<hex> 3` | the whole stream: its length and digest, and how many bytes were no UTF-8 |
+//! | `h` | `{"n":1,"m":"GET","p":"/","s":200,"ms":0.41}` | a call over HTTP and what became of it: see [`call`] |
 //! | `q` | `{"n":1,"sql":"SELECT 1","rows":1,"ms":0.41}` | a statement and what became of it: see [`statement`] |
 //!
 //! A digest names its algorithm, and a reader passes over one that it does not know. BLAKE3 is what `b3sum` says; `none`
@@ -24,6 +25,7 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
+pub mod call;
 pub mod statement;
 mod text;
 
@@ -114,6 +116,8 @@ pub enum Event<'a> {
     },
     /// A statement of a database session, as [`statement`] writes it.
     Statement(&'a str),
+    /// A call of an HTTP session, as [`call`] writes it.
+    Call(&'a str),
 }
 
 /// Writes the lines of one recording. Times are offsets from the recording's start and never run backwards: an
@@ -221,6 +225,7 @@ impl Encoder {
     pub fn event(&mut self, at: Duration, channel: u32, event: Event<'_>, lines: &mut Vec<u8>) {
         let code = match event {
             Event::Begin { .. } => 'b',
+            Event::Call(_) => 'h',
             Event::Digest { .. } => 'd',
             Event::Exit(_) => 'x',
             Event::Marker(_) => 'm',
@@ -246,7 +251,7 @@ impl Encoder {
                 number(lines, format_args!("{} {bytes} blake3:{blake3}", stream.code()));
             }
             Event::Resize { cols, rows } => number(lines, format_args!("{cols}x{rows}")),
-            Event::Statement(json) => text::escape(json, lines),
+            Event::Call(json) | Event::Statement(json) => text::escape(json, lines),
         }
         lines.extend_from_slice(b"\"]\n");
     }

@@ -4,6 +4,7 @@
 //! countersign/1 ssh db-box\n
 //! countersign/1 postgres orders\n
 //! countersign/1 mysql shop\n
+//! countersign/1 app grafana\n
 //! ```
 //!
 //! It chooses a target by name and nothing else. It is not authenticated and grants nothing: whoever
@@ -18,6 +19,11 @@ pub const MAX_LINE: usize = 512;
 /// Where the client wants to go.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Route {
+    /// An application. Only taken inside TLS.
+    App {
+        /// The target's name.
+        target: String,
+    },
     /// An SSH target, by the name the client wrote (not checked here).
     Ssh {
         /// The target's name.
@@ -48,7 +54,9 @@ pub enum RouteError {
     #[error("the routing line has a byte that is not printable ASCII at offset {0}")]
     Byte(usize),
     /// The protocol is not one of ours.
-    #[error("the routing line names no protocol of ours: expected `ssh`, `postgres` or `mysql`")]
+    #[error(
+        "the routing line names no protocol of ours: expected `ssh`, `postgres`, `mysql` or `app`"
+    )]
     Protocol,
     /// Not exactly one target.
     #[error("the routing line must name one target: `countersign/1 PROTOCOL NAME`")]
@@ -73,6 +81,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Route, usize)>, RouteError> {
     let rest = text.strip_prefix(PREFIX).ok_or(RouteError::Version)?;
     let (protocol, target) = rest.split_once(' ').ok_or(RouteError::Target)?;
     let route = match protocol {
+        "app" => Route::App { target: target.to_owned() },
         "ssh" => Route::Ssh { target: target.to_owned() },
         "postgres" => Route::Postgres { target: target.to_owned() },
         "mysql" => Route::MySql { target: target.to_owned() },
@@ -94,6 +103,12 @@ pub fn ssh_line(target: &str) -> String {
 #[must_use]
 pub fn postgres_line(target: &str) -> String {
     format!("{PREFIX}postgres {target}\n")
+}
+
+/// Writes the routing line for an application.
+#[must_use]
+pub fn app_line(target: &str) -> String {
+    format!("{PREFIX}app {target}\n")
 }
 
 /// Writes the routing line for a database that speaks MySQL's protocol.
@@ -123,6 +138,7 @@ mod tests {
             (ssh_line("a"), Route::Ssh { target: "a".into() }),
             (postgres_line("a"), Route::Postgres { target: "a".into() }),
             (mysql_line("a"), Route::MySql { target: "a".into() }),
+            (app_line("a"), Route::App { target: "a".into() }),
         ] {
             assert_eq!(parse(line.as_bytes()), Ok(Some((route, line.len()))));
         }

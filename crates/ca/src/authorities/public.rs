@@ -10,7 +10,7 @@ pub struct PublicPart {
     pub authority: Authority,
     /// `active`, `next` or `previous`.
     pub generation: &'static str,
-    /// An `authorized_keys` line, or a certificate in PEM.
+    /// An `authorized_keys` line, a certificate in PEM, or a JWK.
     pub text: String,
     /// The pin of an X.509 authority's key.
     pub pin: Option<Pin>,
@@ -37,6 +37,14 @@ impl Authorities {
                 .collect()
         };
         match authority {
+            Authority::App => Ok(named(&ring.assertion)
+                .map(|(generation, key)| PublicPart {
+                    authority,
+                    generation,
+                    text: format!("{}\n", key.jwk()),
+                    pin: None,
+                })
+                .collect()),
             Authority::Database => x509(&ring.database),
             Authority::Host => ssh(&ring.host),
             Authority::Identity => ssh(&ring.identity),

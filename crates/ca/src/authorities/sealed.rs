@@ -8,8 +8,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{Authorities, Ring, log_name};
 use crate::{
-    CheckpointKey, SealError, SealKey, SignError, generations::Generations, ssh::SshAuthority,
-    x509::X509Authority,
+    CheckpointKey, SealError, SealKey, SignError, assertion::AssertionKey,
+    generations::Generations, ssh::SshAuthority, ticket::TicketKey, x509::X509Authority,
 };
 
 /// What the sealed bytes are; bound into the seal.
@@ -45,7 +45,15 @@ struct Content {
     database: Three<X509Key>,
     host_key: SshKey,
     checkpoint: SshKey,
+    /// Missing in what was sealed before there were applications.
+    #[serde(default)]
+    assertion: Option<Three<SecretKey>>,
 }
+
+/// A PKCS #8 key, DER in base64.
+#[derive(Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
+struct SecretKey(String);
 
 #[derive(Deserialize, Serialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +90,7 @@ impl Authorities {
             database: Three::of(&ring.database, X509Key::of)?,
             host_key: SshKey::of(&ring.host_key)?,
             checkpoint: SshKey(STANDARD.encode(ring.checkpoint.seed())),
+            assertion: Some(Three::of(&ring.assertion, SecretKey::of)?),
         };
         let json = serde_json::to_vec(&content).map(Zeroizing::new).map_err(unreadable)?;
         Ok(key.seal(&json, CONTEXT)?)
@@ -97,9 +106,15 @@ impl Authorities {
                 "format {found} is newer than this program knows; start the newer one"
             )));
         }
-        let checkpoint =
-            CheckpointKey::from_seed(&log_name(&content.cluster), &*content.checkpoint.seed()?)?;
-        Ok(Self::from_ring(Ring {
+        let seed = content.checkpoint.seed()?;
+        let checkpoint = CheckpointKey::from_seed(&log_name(&content.cluster), &seed)?;
+        let assertion = match &content.assertion {
+            Some(kept) => kept.open(SecretKey::open)?,
+            None => Generations::first(Arc::new(AssertionKey::generate()?)),
+        };
+        let mut opened = Self::from_ring(Ring {
+            assertion,
+            tickets: Arc::new(TicketKey::from_seed(&seed)?),
             cluster: content.cluster.as_str().into(),
             identity: content.identity.open(SshKey::open)?,
             user: content.user.open(SshKey::open)?,
@@ -108,7 +123,9 @@ impl Authorities {
             database: content.database.open(X509Key::open)?,
             host_key: content.host_key.open()?,
             checkpoint: Arc::new(checkpoint),
-        }))
+        });
+        opened.unsaved = content.assertion.is_none();
+        Ok(opened)
     }
 }
 
@@ -155,6 +172,18 @@ impl SshKey {
 
     fn open(&self) -> Result<SshAuthority, OpenError> {
         Ok(SshAuthority::from_seed(&*self.seed()?))
+    }
+}
+
+impl SecretKey {
+    #[expect(clippy::unnecessary_wraps, reason = "as the other keys")]
+    fn of(key: &Arc<AssertionKey>) -> Result<Self, OpenError> {
+        Ok(Self(STANDARD.encode(key.pkcs8())))
+    }
+
+    fn open(&self) -> Result<Arc<AssertionKey>, OpenError> {
+        let bytes = Zeroizing::new(STANDARD.decode(&self.0).map_err(unreadable)?);
+        Ok(Arc::new(AssertionKey::from_pkcs8(&bytes)?))
     }
 }
 

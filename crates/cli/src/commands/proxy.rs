@@ -1,5 +1,6 @@
 //! `tsh proxy`: ways to a target for other programs. `ssh` is what the generated ssh_config names as `ProxyCommand`.
 
+pub mod app;
 pub mod db;
 
 use crate::context::Context;
@@ -17,6 +18,7 @@ pub enum Command {
     #[command(verbatim_doc_comment)]
     Ssh(SshArgs),
     Db(db::DbArgs),
+    App(app::AppArgs),
 }
 
 /// Arguments of `tsh proxy ssh`.
@@ -32,11 +34,12 @@ pub struct SshArgs {
 /// Hands a connection to whoever started us, or serves a local port.
 ///
 /// # Errors
-/// As [`route::run`] and [`db::run`].
+/// As [`route::run`], [`db::run`] and [`app::run`].
 pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
     let args = match command {
         Command::Ssh(args) => args,
         Command::Db(args) => return db::run(cx, args),
+        Command::App(args) => return app::run(cx, args),
     };
     let handover = if args.stdio { Handover::Stdio } else { Handover::Descriptor };
     route::run(&cx.home, &args.target, handover, cx.now())?;

@@ -17,14 +17,15 @@ use crate::when;
 ///
 ///     tsh why ssh root@db-box
 ///     tsh why db app@orders/shop
+///     tsh why app grafana
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct WhyArgs {
     /// The protocol
-    #[arg(value_parser = ["ssh", "db"])]
+    #[arg(value_parser = ["ssh", "db", "app"])]
     protocol: String,
-    /// The login and the target; for a database also the one within the server
-    #[arg(value_name = "LOGIN@TARGET[/DATABASE]")]
+    /// The login and the target; for a database also the one within the server, for an application no login
+    #[arg(value_name = "[LOGIN@]TARGET[/DATABASE]")]
     target: String,
     /// Ask for another user (needs the rule to read users)
     #[arg(long, value_name = "USER")]
@@ -36,8 +37,9 @@ pub struct WhyArgs {
 /// # Errors
 /// Not logged in, or the server cannot be asked.
 pub fn run(cx: &mut Context, args: WhyArgs) -> Result<Exit, Error> {
-    let (login, target) = args
-        .target
+    let app = args.protocol == "app";
+    let named = format!("-@{}", args.target);
+    let (login, target) = if app { named.as_str() } else { args.target.as_str() }
         .rsplit_once('@')
         .filter(|(login, target)| !login.is_empty() && !target.is_empty())
         .ok_or_else(|| {
@@ -50,6 +52,9 @@ pub fn run(cx: &mut Context, args: WhyArgs) -> Result<Exit, Error> {
         query.extend([("kind", "db".to_owned()), ("target", target.to_owned())]);
         query.extend(name.map(|name| ("name", name.to_owned())));
     } else {
+        if app {
+            query = vec![("kind", "app".to_owned())];
+        }
         query.push(("target", target.to_owned()));
     }
     query.extend(args.user.map(|user| ("user", user)));

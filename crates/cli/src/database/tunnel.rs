@@ -1,4 +1,4 @@
-//! The local end of a tunnel to a database: what a client says here goes on inside TLS with the login's certificate.
+//! The local end of a tunnel to a database or an application: what a client says here goes on inside TLS with the login's certificate.
 //!
 //! ```text
 //!   client ──TCP on loopback, or a private socket──► tsh ══TLS, certificate══► daemon ──► the target that was named
@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::words;
+use super::words::{self, Speech};
 use crate::client::{stored_authorities, stored_identity};
 use crate::error::Error;
 use crate::home::Home;
@@ -46,10 +46,10 @@ pub enum Entrance {
     Socket(UnixListener),
 }
 
-/// A way to one database.
+/// A way to one target.
 pub struct Tunnel {
     home: Home,
-    protocol: DatabaseProtocol,
+    protocol: Speech,
     line: Box<str>,
     /// The TLS of the login whose certificate was written then.
     tls: Mutex<Option<(SystemTime, TlsConnector)>>,
@@ -65,7 +65,17 @@ impl Tunnel {
     /// To the database `name`.
     #[must_use]
     pub fn new(home: &Home, protocol: DatabaseProtocol, name: &str) -> Self {
-        let line = format!("countersign/1 {} {name}\n", protocol.as_str()).into();
+        Self::by(home, Speech::Database(protocol), protocol.as_str(), name)
+    }
+
+    /// To the application `name`, which is `http` or anything over TCP.
+    #[must_use]
+    pub fn to_app(home: &Home, name: &str, http: bool) -> Self {
+        Self::by(home, if http { Speech::Http } else { Speech::Unknown }, "app", name)
+    }
+
+    fn by(home: &Home, protocol: Speech, word: &str, name: &str) -> Self {
+        let line = format!("countersign/1 {word} {name}\n").into();
         Self { home: home.clone(), protocol, line, tls: Mutex::new(None) }
     }
 

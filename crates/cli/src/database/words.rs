@@ -7,17 +7,39 @@ use crate::error::Error;
 /// The most bytes of a message: clients of MySQL keep 512 (`MYSQL_ERRMSG_SIZE`), with the zero at its end.
 const MAX_WORDS: usize = 500;
 
-/// The first packet of a server that refuses at once.
+/// What is spoken with a client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Speech {
+    /// A database's protocol.
+    Database(DatabaseProtocol),
+    /// HTTP.
+    Http,
+    /// Anything: nothing can be said in it.
+    Unknown,
+}
+
+/// The first words of a server that refuses at once.
 #[must_use]
-pub fn refusal(protocol: DatabaseProtocol, error: &Error) -> Vec<u8> {
+pub fn refusal(protocol: Speech, error: &Error) -> Vec<u8> {
     let text = error.message();
     let text = text.trim_end().strip_prefix("error: ").unwrap_or_default();
     let end = (0..=text.len().min(MAX_WORDS)).rev().find(|at| text.is_char_boundary(*at));
     let text = text.get(..end.unwrap_or(0)).unwrap_or_default();
     match protocol {
-        DatabaseProtocol::Postgres => postgres(text),
-        DatabaseProtocol::MySql => mysql(text),
+        Speech::Database(DatabaseProtocol::Postgres) => postgres(text),
+        Speech::Database(DatabaseProtocol::MySql) => mysql(text),
+        Speech::Http => http(text),
+        Speech::Unknown => Vec::new(),
     }
+}
+
+/// An answer that ends the connection (RFC 9112, section 9.6).
+fn http(text: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}\n",
+        text.len().saturating_add(1)
+    )
+    .into_bytes()
 }
 
 /// `ErrorResponse` (PostgreSQL documentation, 55.7 "Message Formats") with sqlclient_unable_to_establish_sqlconnection.
@@ -53,11 +75,11 @@ mod tests {
     fn each_protocol_has_its_error() {
         let error = Error::network("cannot reach `gw`").hint("tsh status");
         assert_eq!(
-            refusal(DatabaseProtocol::Postgres, &error),
+            refusal(Speech::Database(DatabaseProtocol::Postgres), &error),
             b"E\0\0\0\x39SFATAL\0VFATAL\0C08001\0Mcannot reach `gw`\0Htsh status\0\0"
         );
         assert_eq!(
-            refusal(DatabaseProtocol::MySql, &error),
+            refusal(Speech::Database(DatabaseProtocol::MySql), &error),
             b"\x25\0\0\0\xff\x51\x04cannot reach `gw`\nhint: tsh status"
         );
     }

@@ -21,9 +21,9 @@ async fn everyone_logged_in_may_see_what_to_trust_and_no_key_is_in_it() {
     let answer = house.get(house.user("alice"), "/v1/auth/export").await;
     let items = answer.body["items"].as_array().unwrap().clone();
     let kinds: Vec<_> = items.iter().map(|item| item["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["database", "ssh-host", "ssh-identity", "tls", "ssh-user"]);
-    assert!(items[4]["public"].as_str().unwrap().starts_with("ssh-ed25519 "));
-    assert!(items[3]["pin"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(kinds, ["app", "database", "ssh-host", "ssh-identity", "tls", "ssh-user"]);
+    assert!(items[5]["public"].as_str().unwrap().starts_with("ssh-ed25519 "));
+    assert!(items[4]["pin"].as_str().unwrap().starts_with("sha256:"));
     assert!(!answer.body.to_string().contains("PRIVATE"));
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use access::ask::Ask;
 use access::denial::{Denial, DenialCode, NextStep};
-use access::identity::{Identity, Lapsed};
-use access::name::SessionId;
+use access::identity::{Identity, Lapsed, Traits};
+use access::name::{RoleName, SessionId, TargetName, UserName};
 use access::permit::Permit;
+use access::target::{Target, TargetId, TargetKind};
 use jiff::Timestamp;
 use store::Revision;
 use tokio::sync::watch;
@@ -49,8 +50,26 @@ pub trait Law: std::fmt::Debug + Send + Sync {
     /// Whether he may be here at all: his account is open, and no lock is on it, on a role he holds or on his login.
     fn welcomes(&self, identity: &Identity, now: Timestamp) -> bool;
 
+    /// The application that is reached by a host name of its own.
+    fn app_at(&self, host: &str) -> Option<TargetName>;
+
+    /// What a target speaks; `None` where nothing is said, or there is no such target.
+    fn target(&self, id: &TargetId) -> Option<Arc<Target>>;
+
+    /// The roles and traits of a user, as his record and the grants in force say at `now`.
+    fn holdings(&self, user: &UserName, now: Timestamp) -> Holdings;
+
     /// Says when the policy has changed.
     fn changed(&self) -> watch::Receiver<Revision>;
+}
+
+/// What a user holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Holdings {
+    /// Roles, by his record and by grants, sorted.
+    pub roles: Vec<RoleName>,
+    /// Traits.
+    pub traits: Traits,
 }
 
 impl Law for store::PolicyHandle {
@@ -82,6 +101,24 @@ impl Law for store::PolicyHandle {
         self.read(|policy| policy.welcome(identity, now).is_ok())
     }
 
+    fn app_at(&self, host: &str) -> Option<TargetName> {
+        self.read(|policy| policy.app_at(host).cloned())
+    }
+
+    fn target(&self, id: &TargetId) -> Option<Arc<Target>> {
+        self.read(|policy| policy.target(id).cloned())
+    }
+
+    fn holdings(&self, user: &UserName, now: Timestamp) -> Holdings {
+        self.read(|policy| match policy.user(user) {
+            None => Holdings::default(),
+            Some(record) => Holdings {
+                roles: policy.held(record, now).names().into_iter().cloned().collect(),
+                traits: record.traits.clone(),
+            },
+        })
+    }
+
     fn changed(&self) -> watch::Receiver<Revision> {
         Self::changed(self)
     }
@@ -99,6 +136,27 @@ impl Gate {
     /// Says when the policy has changed.
     pub(crate) fn changed(&self) -> watch::Receiver<Revision> {
         self.0.changed()
+    }
+
+    /// The application that is reached by a host name of its own.
+    pub(crate) fn app_at(&self, host: &str) -> Option<TargetName> {
+        self.0.app_at(host)
+    }
+
+    /// Whether there is such a target.
+    pub(crate) fn knows(&self, id: &TargetId) -> bool {
+        self.0.target(id).is_some()
+    }
+
+    /// What an application speaks.
+    pub(crate) fn speaks(&self, app: &TargetName) -> Option<Box<str>> {
+        let id = TargetId { kind: TargetKind::App, name: app.clone() };
+        self.0.target(&id)?.protocol.clone()
+    }
+
+    /// What a user holds.
+    pub(crate) fn holdings(&self, user: &UserName, now: Timestamp) -> Holdings {
+        self.0.holdings(user, now)
     }
 
     /// Whether `identity` may be here at all at `now`.

@@ -1,4 +1,5 @@
-//! Statements of a database session on their way to the writer: many in one message.
+//! Statements of a database session, or calls of a visit to an application, on their way to the writer: many in one
+//! message.
 
 use std::time::Duration;
 
@@ -7,9 +8,20 @@ use tokio::time::Instant;
 /// What stands before each entry: microseconds after the first one, and its length.
 const HEAD: usize = 8;
 
-/// Entries, each a JSON text of [`wire::cast::statement`], and when each was complete.
+/// What entries are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Entries {
+    /// Of [`wire::cast::call`].
+    Calls,
+    /// Of [`wire::cast::statement`].
+    #[default]
+    Statements,
+}
+
+/// Entries, each a JSON text, and when each was complete.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    kind: Entries,
     first: Option<Instant>,
     bytes: Vec<u8>,
     /// Where the entry begins that is being written.
@@ -17,6 +29,16 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// One of calls.
+    pub(crate) fn calls() -> Self {
+        Self { kind: Entries::Calls, ..Self::default() }
+    }
+
+    /// What its entries are.
+    pub(super) fn kind(&self) -> Entries {
+        self.kind
+    }
+
     /// Begins an entry: its text is appended to what this gives.
     pub(crate) fn begin(&mut self, at: Instant) -> &mut Vec<u8> {
         self.begun = self.bytes.len();
@@ -58,7 +80,7 @@ impl Batch {
             let (json, behind) = behind.split_at_checked(length)?;
             rest = behind;
             let at = self.first? + Duration::from_micros(micros.into());
-            // INVARIANT: what `wire::cast::statement` writes is UTF-8.
+            // INVARIANT: what `wire::cast` writes is UTF-8.
             Some((at, std::str::from_utf8(json).ok()?))
         })
     }

@@ -10,7 +10,7 @@ use store::recording::{Meta, Outcome, Press, Sealed, Spool};
 use tokio::time::Instant;
 use wire::cast::{Encoder, Event, Header, Stream};
 
-use super::batch::Batch;
+use super::batch::{Batch, Entries};
 use super::fuse::Fuse;
 use super::tally::{Total, Totals};
 use super::track::Track;
@@ -114,7 +114,11 @@ impl Sitting {
 
     pub(super) fn statements(&mut self, channel: u32, batch: &Batch) {
         for (at, json) in batch.entries() {
-            self.event(at, channel, Event::Statement(json));
+            let event = match batch.kind() {
+                Entries::Calls => Event::Call(json),
+                Entries::Statements => Event::Statement(json),
+            };
+            self.event(at, channel, event);
         }
     }
 
@@ -209,7 +213,8 @@ impl Sitting {
                 (Some(term.as_str()), (*cols, *rows))
             }
             Some(
-                Purpose::Command(_)
+                Purpose::Calls { .. }
+                | Purpose::Command(_)
                 | Purpose::Shell
                 | Purpose::Statements { .. }
                 | Purpose::Subsystem(_),

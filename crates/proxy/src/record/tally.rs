@@ -50,7 +50,8 @@ impl Tallies {
             (Purpose::Terminal { .. }, Input::Counted) => (Policy::Whole, Policy::Count),
             (Purpose::Terminal { .. }, Input::Kept) => (Policy::Whole, Policy::Whole),
             (
-                Purpose::Command(_)
+                Purpose::Calls { .. }
+                | Purpose::Command(_)
                 | Purpose::Shell
                 | Purpose::Statements { .. }
                 | Purpose::Subsystem(_),

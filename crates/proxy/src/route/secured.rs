@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access::identity::{Identity, Lapsed};
+use access::name::TargetName;
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio_rustls::LazyConfigAcceptor;
@@ -12,6 +13,7 @@ use wire::route::{MAX_LINE, Route};
 
 use super::{HttpConnection, Sorted, part};
 use crate::House;
+use crate::app::Named;
 use crate::http::{HttpDoors, Visitor};
 use crate::listen::{Severer, Slot, Wire};
 use crate::postgres;
@@ -86,8 +88,13 @@ async fn secure(
 ) -> Option<Sorted> {
     let secured = shake_hands(house, wire, peer, slot).await?;
     let spoken = secured.stream.get_ref().1.alpn_protocol();
+    let app = tls_app(house, &secured);
     let (http2, routed) = (spoken == Some(HTTP_2), spoken == Some(ROUTED));
     if !routed && known == Known::Nothing && spoken != Some(POSTGRES) {
+        if let Some(app) = app {
+            let secured = Box::new(secured);
+            return Some(Sorted::App { app, named: Named::Host, secured });
+        }
         let Secured { stream, identity, lapsed, slot, .. } = secured;
         let visitor = Visitor { peer, identity: identity.clone(), lapsed: lapsed.clone() };
         let doors = HttpDoors::new(Arc::clone(house), visitor);
@@ -135,8 +142,13 @@ pub(super) async fn shake_hands(
     Some(Secured { stream, ahead: BytesMut::new(), identity, lapsed, peer, target, severer, slot })
 }
 
+/// The application that TLS's host name leads to.
+fn tls_app(house: &House, secured: &Secured) -> Option<TargetName> {
+    house.app_at(secured.stream.get_ref().1.server_name()?)
+}
+
 /// The target that a host name asks for: `orders` in `orders.gw.example.com` of the house `gw.example.com`.
-fn target_in(asked: &str, own: &[String]) -> Option<Box<str>> {
+pub(crate) fn target_in(asked: &str, own: &[String]) -> Option<Box<str>> {
     own.iter().find_map(|own| {
         let target = asked.strip_suffix(own.as_str())?.strip_suffix('.')?;
         (!target.is_empty() && !target.contains('.')).then(|| target.into())
@@ -150,6 +162,17 @@ async fn by_line(mut secured: Secured) -> Option<Sorted> {
             Ok(Some((route, length))) => {
                 secured.ahead.advance(length);
                 return match route {
+                    Route::App { target } => match target.parse() {
+                        Ok(app) => Some(Sorted::App {
+                            app,
+                            named: Named::Line,
+                            secured: Box::new(secured),
+                        }),
+                        Err(_) => {
+                            let no = b"countersign: that is no name of an application\r\n";
+                            part(secured.stream, no).await
+                        }
+                    },
                     Route::Postgres { target } => {
                         secured.target = Some(target.into());
                         Some(Sorted::Postgres(Box::new(secured)))

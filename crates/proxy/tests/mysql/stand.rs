@@ -103,6 +103,7 @@ impl Stand {
                 Arc::clone(&seal),
             )),
             clusters: Arc::new(proxy::kube::StoredClusters::new(store.clone(), Arc::clone(&seal))),
+            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
             clock: Arc::clone(&now),
             requests: Arc::new(Nobody),
             archive: archive.await.unwrap(),

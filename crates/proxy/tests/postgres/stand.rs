@@ -113,6 +113,7 @@ impl Stand {
                 Arc::clone(&seal),
             )),
             clusters: Arc::new(proxy::kube::StoredClusters::new(store.clone(), Arc::clone(&seal))),
+            apps: Arc::new(proxy::app::StoredApps::new(store.clone())),
             clock: Arc::clone(&now),
             requests: Arc::clone(&desk) as Arc<dyn AskForAccess>,
             archive: archive(&store, &now).await,

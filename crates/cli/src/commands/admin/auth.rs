@@ -36,7 +36,7 @@ pub enum Command {
     ///     tctl auth export
     #[command(verbatim_doc_comment)]
     Export {
-        /// Which: ssh-user, ssh-host, ssh-identity, tls, database
+        /// Which: ssh-user, ssh-host, ssh-identity, tls, database, app
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<String>,
     },
@@ -65,7 +65,7 @@ pub enum Command {
     ///     tctl auth rotate --type ssh-user --step begin
     #[command(verbatim_doc_comment)]
     Rotate {
-        /// Which: ssh-user, ssh-host, ssh-identity, tls, database
+        /// Which: ssh-user, ssh-host, ssh-identity, tls, database, app
         #[arg(long = "type", value_name = "TYPE")]
         kind: String,
         /// begin: the next generation is trusted; switch: it signs; finish: the old one is forgotten; undo
