@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plays Countersign's story against a real sshd, PostgreSQL and MariaDB, in a throw-away directory, each command with its real output.
+"""Plays Countersign's story against a real sshd, PostgreSQL, MariaDB and nginx, in a throw-away directory, each command with its real output.
 
     scripts/demo.py --bin target/release          stays until Ctrl-C, so that you can go on by hand
     scripts/demo.py --bin target/release --once   ends after the story, status 0 if every step did what it should
@@ -121,6 +121,12 @@ def play(stand):
     s.shell("alice", "tsh db connect wiki --db-name wiki -- -e 'select current_user(), 6 * 7 as answer'", has=r"app@%\s+42")
     replayed(s, "orders")
     replayed(s, "wiki")
+    say("A web application, here with curl; a browser opens the address, logs in once, and is where it wanted to be.")
+    s.shell("alice", "tsh apps ls", has=r"handbook +https://handbook\.localhost")
+    login = s.shell("alice", "tsh apps login handbook", has="with curl")
+    url = re.search(r"https://handbook\.localhost:\d+", login)[0]
+    s.shell("alice", f"curl -sS -K ~/.tsh/app-handbook.curl --resolve '*:{stand.port}:127.0.0.1' {url}/", shown=f"curl -K ~/.tsh/app-handbook.curl {url}/",
+            has="The handbook")
     say("A terminal session, then its replay.")
     s.typed("alice", "ssh -t db-box 'echo on a terminal; tput cols'", has="on a terminal")
     s.shell("admin", f"tctl audit ls --request {request}", has="session.started")

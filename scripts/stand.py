@@ -44,6 +44,8 @@ spec:
       service: [database]
     db_users: [app]
     db_names: ['*']
+    app_labels:
+      service: [handbook]
 ---
 kind: role
 version: v7
@@ -83,6 +85,8 @@ spec:
       '*': ['*']
     db_users: [app, bench]         # `bench`: the same
     db_names: ['*']
+    app_labels:
+      '*': ['*']
 ---
 kind: role
 version: v7
@@ -390,6 +394,41 @@ ssl-ca={folder}/clients.pem
             tunnel = {"host": HOST, "port": port, "user": "app", "database": name, "ssl": False}
         return {"user": "dave", "target": name, "through": through, "tunnel": dict(tunnel, pid=p.pid), **direct}
 
+    def start_nginx(self):
+        """nginx with a page, in the clear: the application `handbook`."""
+        folder, port = self.path("nginx"), free_port()
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o755)
+        with open(os.path.join(folder, "index.html"), "w") as f:
+            f.write("<!doctype html><title>Handbook</title><h1>The handbook</h1>\n")
+        with open(os.path.join(folder, "1k"), "w") as f:
+            f.write("x" * 1024)
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        user = "user root; " if os.getuid() == 0 else ""
+        with open(os.path.join(folder, "nginx.conf"), "w") as f:
+            f.write(f"daemon off; {user}pid {folder}/pid; worker_processes 1; events {{ worker_connections 4096; }}\n"
+                    f"http {{ access_log off; keepalive_requests 1000000; {temporary}\n"
+                    f"server {{ listen {HOST}:{port}; root {folder}; }} }}\n")
+        nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+        p = self.spawn("nginx", [nginx, "-e", os.path.join(folder, "error.log"), "-p", folder, "-c", os.path.join(folder, "nginx.conf")])
+        self.wait("nginx", self.accepts(port), p, "nginx")
+        self.tctl("create", "-f", "-", stdin=f"""\
+kind: app
+version: v1
+metadata: {{name: handbook, labels: {{env: prod, service: handbook}}}}
+spec: {{uri: 'http://{HOST}:{port}', public_addr: handbook.localhost}}
+""")
+        return {"url": f"http://{HOST}:{port}/"}
+
+    def reach_app(self, name, direct):
+        """How dave reaches an application: by certificate, and through a local port that stays open."""
+        told = json.loads(self.tsh("dave", "apps", "login", name, "--format", "json").stdout)
+        port = free_port()
+        p = self.spawn(f"tunnel-{name}", [os.path.join(self.bin, "tsh"), "proxy", "app", name, "--port", str(port)], env=self.env("dave"))
+        self.wait("tsh proxy app", self.accepts(port), p, f"tunnel-{name}")
+        through = {"url": told["url"] + "/", "connect": self.addr, "cert": told["certificate"], "key": told["key"], "cacert": told["authorities"]}
+        return {"user": "dave", "target": name, "through": through, "tunnel": {"url": f"http://{HOST}:{port}/", "pid": p.pid}, "direct": direct}
+
     def add_user(self, name, roles):
         """An invite, accepted in a terminal as a person would: password, TOTP secret, code."""
         r = self.tctl("users", "add", name, "--roles", ",".join(roles), "--logins", self.login)
@@ -458,11 +497,13 @@ ssl-ca={folder}/clients.pem
         for name, addr, labels, more in self.nodes:
             self.tctl("nodes", "add", name, "--addr", addr, "--labels", labels, *more)
         direct = self.start_postgres(), self.start_mariadb()
+        handbook = self.start_nginx()
         self.invited = {name: self.add_user(name, roles) for name, roles in USERS.items()}
         for name in USERS:
             with open(self.path("home", name, "config.block"), "w") as f:
                 f.write(self.tsh(name, "config").stdout)
         self.pg, self.my = self.reach("orders", direct[0], "postgres"), self.reach("wiki", direct[1], "mysql")
+        self.app = self.reach_app("handbook", handbook)
 
     def describe(self):
         """stand.json, version 1: see docs/stand.md."""
@@ -480,6 +521,7 @@ ssl-ca={folder}/clients.pem
             },
             "postgres": self.pg,
             "mysql": self.my,
+            "apps": self.app,
         }
 
     def write(self):

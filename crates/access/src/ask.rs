@@ -1,6 +1,7 @@
 //! What someone wants to do: the question that [`Policy::decide`](crate::policy::Policy::decide) answers.
 
 use crate::{
+    app::AppCall,
     name::{Login, TargetName},
     target::{TargetId, TargetKind},
 };
@@ -22,6 +23,8 @@ pub enum Action {
     App {
         /// The cloud role to take, for cloud consoles.
         aws_role_arn: Option<Box<str>>,
+        /// What is asked of it; `None` where it is opened at all.
+        call: Option<AppCall>,
     },
     /// Connecting to a database.
     Db {
@@ -112,12 +115,21 @@ impl Ask {
 }
 
 impl Ask {
+    /// Asking the application `target` for something.
+    #[must_use]
+    pub const fn app_call(target: TargetName, call: AppCall) -> Self {
+        Self {
+            target: TargetId { kind: TargetKind::App, name: target },
+            action: Action::App { aws_role_arn: None, call: Some(call) },
+        }
+    }
+
     /// Opening the application `target`.
     #[must_use]
     pub const fn app(target: TargetName) -> Self {
         Self {
             target: TargetId { kind: TargetKind::App, name: target },
-            action: Action::App { aws_role_arn: None },
+            action: Action::App { aws_role_arn: None, call: None },
         }
     }
 }

@@ -10,6 +10,7 @@
 //!   locks, requests ┘
 //! ```
 
+pub mod app;
 pub mod ask;
 pub mod capability;
 pub mod denial;

@@ -33,6 +33,8 @@ pub struct Terms {
     pub kube_user: Option<Box<str>>,
     /// Kubernetes: the groups to impersonate.
     pub kube_groups: Vec<Box<str>>,
+    /// Applications: every call may be made, so that calls need not be asked about one by one.
+    pub app_every_call: bool,
     /// Databases: what may be said, role by role; a statement needs one that allows all of it.
     pub db_statements: Vec<StatementClasses>,
     /// Databases: the user that is made for the session, where one is.

@@ -58,6 +58,7 @@ const INTERNAL: &[&str] = &[
     "kubernetes_groups",
     "kubernetes_users",
     "logins",
+    "user",
     "windows_logins",
 ];
 

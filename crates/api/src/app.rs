@@ -78,7 +78,7 @@ pub struct AppRewrite {
 pub struct AppHeader {
     /// Its name.
     pub name: String,
-    /// Its value, which may hold one template: `{{external.team}}`, `{{internal.logins}}`, `{{internal.jwt}}`.
+    /// Its value, which may hold one template: `{{external.team}}`, `{{internal.user}}`, `{{internal.jwt}}`.
     pub value: String,
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 
+pub mod call;
 pub mod escape;
 pub mod statement;
 pub mod transcript;
@@ -50,13 +51,15 @@ pub struct Event {
 /// What an event says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    /// The channel's program begins: `terminal`, `command`, `shell`, `subsystem`, `postgres` or `mysql`, and its text.
+    /// The channel's program begins: `terminal`, `command`, `shell`, `subsystem`, `postgres`, `mysql`, `http` or `tcp`, and its text.
     Begin {
         /// The word.
         kind: String,
         /// The command line or the subsystem's name; may be empty.
         text: String,
     },
+    /// A call of an HTTP session.
+    Call(Box<call::Call>),
     /// All of a stream: its letter, how many bytes, their digest.
     Digest {
         /// `o`, `e` or `i`.
@@ -235,6 +238,12 @@ impl Reader {
             let read = self.texts.read(self.channel, &data);
             let statement = read.map_err(|what| self.break_here(self.line, what))?;
             let what = What::Statement(Box::new(statement));
+            return Ok(Some(Event { at_ms: self.clock_ms, channel: self.channel, what }));
+        }
+        if code == "h" {
+            let read = serde_json::from_str(&data).map_err(|error| format!("not a call: {error}"));
+            let call = read.map_err(|what| self.break_here(self.line, what))?;
+            let what = What::Call(Box::new(call));
             return Ok(Some(Event { at_ms: self.clock_ms, channel: self.channel, what }));
         }
         let what = read_event(code, data).map_err(|what| self.break_here(self.line, what))?;

@@ -14,6 +14,7 @@ mod attempt;
 pub(crate) mod browser;
 mod credential;
 mod door;
+mod enter;
 mod handlers;
 pub(crate) mod invite;
 mod issue;

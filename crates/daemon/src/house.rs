@@ -168,6 +168,7 @@ impl House {
         declared::databases(&control, config.databases_file.as_deref()).await?;
         let names = names(config);
         let certificate = tls::Certificate::new(Arc::clone(&authorities), certified(&names), now)?;
+        certificate.serve_apps(store.policy());
         let proxy = Proxy::new(proxy::Parts {
             store: store.clone(),
             authorities: Arc::clone(&authorities),
@@ -188,6 +189,7 @@ impl House {
                 Arc::clone(clock),
             )?,
             http: Arc::new(Api { router: crate::web::around(control.router()), stop }),
+            public_addr: config.public_addr.to_string(),
             names,
             trusted: config
                 .proxy_protocol_from

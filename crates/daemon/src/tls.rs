@@ -4,6 +4,7 @@
 //! still good, the proxy decides with the authorities. So an expired login can still reach the login page.
 
 use crate::house::Clock;
+use access::target::{TargetId, TargetKind};
 use anyhow::Context as _;
 use ca::Authorities;
 use jiff::Timestamp;
@@ -17,7 +18,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{
     DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
 };
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// The port's certificate of the moment.
 #[derive(Debug)]
@@ -25,6 +27,12 @@ pub(crate) struct Certificate {
     authorities: Arc<Authorities>,
     names: Vec<String>,
     current: RwLock<Arc<CertifiedKey>>,
+    /// When that was made.
+    made: RwLock<Timestamp>,
+    /// Which host names are applications'; once the policy is there.
+    policy: OnceLock<store::PolicyHandle>,
+    /// The certificates of applications' host names.
+    apps: RwLock<BTreeMap<String, Arc<CertifiedKey>>>,
 }
 
 impl Certificate {
@@ -38,7 +46,14 @@ impl Certificate {
         now: Timestamp,
     ) -> anyhow::Result<Arc<Self>> {
         let first = make(&authorities, &names, now)?;
-        Ok(Arc::new(Self { authorities, names, current: RwLock::new(first) }))
+        Ok(Arc::new(Self {
+            authorities,
+            names,
+            current: RwLock::new(first),
+            made: RwLock::new(now),
+            policy: OnceLock::new(),
+            apps: RwLock::default(),
+        }))
     }
 
     /// Makes a new one, for connections from now on.
@@ -48,12 +63,55 @@ impl Certificate {
     pub(crate) fn renew(&self, now: Timestamp) -> anyhow::Result<()> {
         let next = make(&self.authorities, &self.names, now)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        *self.made.write().unwrap_or_else(PoisonError::into_inner) = now;
+        self.apps.write().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
+    }
+
+    /// From now on, host names of applications in `policy` have certificates of their own.
+    pub(crate) fn serve_apps(&self, policy: store::PolicyHandle) {
+        // A second policy there is none.
+        let _ = self.policy.set(policy);
+    }
+
+    /// The certificate of an application's host name: a name of its own need not stand below ours, and not every client
+    /// takes one certificate for all names below a short one. Made when it is first asked for, for names that lead to an
+    /// application, so there are no more of them than of those.
+    fn of_app(&self, name: &str) -> Option<Arc<CertifiedKey>> {
+        let name = name.to_ascii_lowercase();
+        let below = self.names.iter().find_map(|own| name.strip_suffix(own)?.strip_suffix('.'));
+        let named = below.filter(|name| !name.contains('.')).and_then(|name| name.parse().ok());
+        let is_app = self.policy.get()?.read(|policy| {
+            let id = named.map(|name| TargetId { kind: TargetKind::App, name });
+            policy.app_at(&name).is_some() || id.is_some_and(|id| policy.target(&id).is_some())
+        });
+        if !is_app {
+            return None;
+        }
+        let made = |apps: &BTreeMap<String, _>| apps.get(&name).map(Arc::clone);
+        if let Some(key) = made(&self.apps.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Some(key);
+        }
+        let now = *self.made.read().unwrap_or_else(PoisonError::into_inner);
+        match sign(&self.authorities, &[&name], now) {
+            Ok(key) => {
+                let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+                apps.insert(name, Arc::clone(&key));
+                Some(key)
+            }
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "an application's host name has no certificate");
+                None
+            }
+        }
     }
 }
 
 impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(key) = hello.server_name().and_then(|name| self.of_app(name)) {
+            return Some(key);
+        }
         Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
@@ -67,7 +125,15 @@ fn make(
     let named = |name: &&String| name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_err();
     let below: Vec<String> = names.iter().filter(named).map(|name| format!("*.{name}")).collect();
     let names: Vec<&str> = names.iter().chain(&below).map(String::as_str).collect();
-    let made = authorities.server_tls(&names, now).context("cannot make the port's certificate")?;
+    sign(authorities, &names, now)
+}
+
+fn sign(
+    authorities: &Authorities,
+    names: &[&str],
+    now: Timestamp,
+) -> anyhow::Result<Arc<CertifiedKey>> {
+    let made = authorities.server_tls(names, now).context("cannot make the port's certificate")?;
     let key = CertifiedKey::from_der(made.chain, made.key, &aws_lc_rs::default_provider());
     Ok(Arc::new(key.context("cannot use the port's certificate")?))
 }

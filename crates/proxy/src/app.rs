@@ -14,14 +14,17 @@
 mod answer;
 mod assertion;
 mod body;
+mod browser;
 mod calls;
 mod forward;
 mod front;
+mod page;
 mod site;
 mod stored;
 mod tls;
 mod tunnel;
 mod visit;
+mod wait;
 
 use std::sync::Arc;
 
@@ -37,7 +40,7 @@ use crate::House;
 use crate::gate::Caller;
 use crate::route::Secured;
 
-/// The name of our cookie at an application, and how every name of ours begins.
+/// How the names of our cookies begin.
 const COOKIE: &str = "__Host-countersign";
 
 /// Serves one connection to the application `app`.
@@ -62,6 +65,14 @@ pub(crate) async fn serve(house: Arc<House>, app: TargetName, named: Named, secu
 }
 
 impl House {
+    /// Where the house itself is opened: `https://gw.example.com`.
+    pub(crate) fn public_url(&self) -> String {
+        match self.public_addr.strip_suffix(":443") {
+            Some(host) => format!("https://{host}"),
+            None => format!("https://{}", self.public_addr),
+        }
+    }
+
     /// The application that a host name leads to: by a name of its own, or by its name below one of ours. It may not
     /// exist: then whoever asks is refused like everybody who may not reach it.
     pub(crate) fn app_at(&self, host: &str) -> Option<TargetName> {

@@ -121,6 +121,8 @@ pub struct Parts {
     pub tls: Arc<dyn TlsSource>,
     /// Serves HTTP inside TLS.
     pub http: Arc<dyn HttpHandler>,
+    /// Where people reach the house, as `host:port`: browsers are sent there to log in.
+    pub public_addr: String,
     /// The host names and addresses under which this house itself is reached.
     pub names: Vec<String>,
     /// Load balancers that may send a PROXY protocol header.
@@ -196,6 +198,8 @@ pub(crate) struct House {
     pub(crate) slots: listen::Slots,
     pub(crate) lanes: listen::Lanes,
     pub(crate) hosts: ssh::hosts::Hosts,
+    /// Where people reach the house, as `host:port`.
+    pub(crate) public_addr: String,
     /// The names under which this house itself is reached.
     pub(crate) names: Vec<String>,
     /// The connection numbers that MySQL's clients are greeted with.
@@ -280,6 +284,7 @@ impl Proxy {
             archive,
             tls,
             http,
+            public_addr,
             names,
             trusted,
             slots,
@@ -295,6 +300,7 @@ impl Proxy {
         );
         let house = House {
             hosts: ssh::hosts::Hosts::new(Arc::clone(&authorities), names.clone()),
+            public_addr,
             names,
             numbers: mysql::Numbers::default(),
             versions: mysql::Versions::default(),

@@ -390,6 +390,11 @@ fn terms(
                 super::extent::provision(user, held.roles(), roles.iter().copied(), target);
             Ok(Terms { db_statements, db_provision, ..Terms::default() })
         }
-        Action::App { .. } | Action::Desktop { .. } | Action::Ssh { .. } => Ok(Terms::default()),
+        Action::App { .. } => {
+            let denies = held.roles().any(|role| !role.deny.app_paths.is_empty());
+            let allows = roles.iter().any(|role| role.allow.app_paths.is_empty());
+            Ok(Terms { app_every_call: allows && !denies, ..Terms::default() })
+        }
+        Action::Desktop { .. } | Action::Ssh { .. } => Ok(Terms::default()),
     }
 }

@@ -2,6 +2,7 @@
 //! and the deny side, where anything is enough (the law, §9).
 
 use crate::{
+    app::{AppCall, AppPaths},
     ask::{Action, KubeCall},
     identity::User,
     label::Selector,
@@ -39,8 +40,11 @@ impl Matter<'_> {
     fn action_allowed_by(&self, role: &Role) -> bool {
         let allow = &role.allow;
         match self.action {
-            Action::App { aws_role_arn } => {
+            Action::App { aws_role_arn, call } => {
                 aws_role_arn.as_ref().is_none_or(|arn| self.lists(&allow.aws_role_arns, arn))
+                    && call.as_ref().is_none_or(|call| {
+                        allow.app_paths.is_empty() || self.names(&allow.app_paths, call)
+                    })
             }
             Action::Db { user, name } => {
                 user.as_ref().is_none_or(|user| self.db_user_allowed(role, user))
@@ -69,7 +73,12 @@ impl Matter<'_> {
         let listed =
             |list: &Patterns, text: Option<&str>| text.is_some_and(|text| self.lists(list, text));
         match self.action {
-            Action::App { aws_role_arn } => listed(&deny.aws_role_arns, aws_role_arn.as_deref()),
+            Action::App { aws_role_arn, call } => {
+                let apps = self.selector(deny);
+                let here = apps.is_empty() || apps.denies(&self.target.labels, self.user);
+                listed(&deny.aws_role_arns, aws_role_arn.as_deref())
+                    || here && call.as_ref().is_some_and(|call| self.names(&deny.app_paths, call))
+            }
             Action::Db { user, name } => {
                 user.as_ref().is_some_and(|user| self.db_user_listed(&deny.db_users, user))
                     || listed(&deny.db_names, name.as_deref())
@@ -90,6 +99,10 @@ impl Matter<'_> {
     /// Accounts on hosts are written out: no pattern opens one.
     fn spells(&self, list: &Patterns, text: &str) -> bool {
         list.spells(text, &self.user.traits)
+    }
+
+    fn names(&self, paths: &[AppPaths], call: &AppCall) -> bool {
+        paths.iter().any(|paths| paths.covers(call, &self.user.traits))
     }
 
     fn covers(&self, conditions: &Conditions, call: &KubeCall) -> bool {
@@ -120,7 +133,8 @@ impl Matter<'_> {
 /// a role that denies one group, or one pod, on production clusters leaves the rest of them alone.
 pub(super) const fn narrows(deny: &Conditions, kind: TargetKind) -> bool {
     match kind {
-        TargetKind::App | TargetKind::Desktop | TargetKind::Node => false,
+        TargetKind::Desktop | TargetKind::Node => false,
+        TargetKind::App => !deny.app_paths.is_empty(),
         TargetKind::Db => !deny.db_roles.is_empty(),
         TargetKind::KubeCluster => {
             !deny.kubernetes_groups.is_empty()

@@ -237,7 +237,7 @@ fn ways(held: &Held<'_>, wanted: &Wanted<'_>, target: &Target) -> Vec<Action> {
     let all = all.chain(wanted.roles.iter().copied()).chain(wanted.searches.iter().copied());
     let extent = Extent::new(held.user, all, target);
     match target.id.kind {
-        TargetKind::App => vec![Action::App { aws_role_arn: None }],
+        TargetKind::App => vec![Action::App { aws_role_arn: None, call: None }],
         TargetKind::Db => {
             let users = extent.written_db_users().into_iter();
             users.map(|user| Action::Db { user: Some(user.into()), name: None }).collect()

@@ -7,9 +7,10 @@ use super::{
     Conditions, Role, RoleProblem, RoleVersion, Warning,
     conditions::Impersonate,
     kube::KubeResource,
-    spec::{ConditionsSpec, KubeResourceSpec, RoleSpec},
+    spec::{AppPathsSpec, ConditionsSpec, KubeResourceSpec, RoleSpec},
 };
 use crate::{
+    app::AppPaths,
     label::{LabelSelector, Selector},
     name::RoleName,
     role::{options::RequireMfa, spec::LabelsSpec},
@@ -148,8 +149,42 @@ fn conditions(
         &spec.windows_desktop_labels_expression,
     );
     checked.kubernetes_resources = kube(report, spec, version, side);
+    checked.app_paths = app_paths(report, spec, side);
     people::check(report, spec, &mut checked, side);
     checked
+}
+
+fn app_paths(report: &mut Report, spec: &ConditionsSpec, side: &str) -> Vec<AppPaths> {
+    let path = format!("spec.{side}.app_paths");
+    if spec.app_paths.len() > LIST_MAX {
+        report.problem(&path, format!("has at most {LIST_MAX} entries"));
+        return Vec::new();
+    }
+    let one = |(n, spec): (usize, &AppPathsSpec)| {
+        let path = format!("{path}[{n}]");
+        if spec.paths.is_empty() {
+            report.problem(&format!("{path}.paths"), "names a path, like `/api/*`");
+        }
+        for (n, text) in spec.paths.iter().enumerate() {
+            if !text.starts_with(['/', '*', '^', '{']) {
+                let at = format!("{path}.paths[{n}]");
+                report.problem(&at, "begins with `/`, or is a pattern: `*`, `^…$`");
+            }
+        }
+        for (n, method) in spec.methods.iter().enumerate() {
+            let is_word =
+                !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+            if method != "*" && !is_word {
+                let at = format!("{path}.methods[{n}]");
+                report.problem(&at, "is a method in capitals like `GET`, or \"*\"");
+            }
+        }
+        AppPaths {
+            paths: report.patterns(&format!("{path}.paths"), &spec.paths),
+            methods: spec.methods.iter().map(|method| method.as_str().into()).collect(),
+        }
+    };
+    spec.app_paths.iter().enumerate().map(one).collect()
 }
 
 fn kube(

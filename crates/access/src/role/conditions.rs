@@ -6,6 +6,7 @@ use super::{
     rules::Rule,
 };
 use crate::{
+    app::AppPaths,
     join::{JoinPolicy, RequireJoin},
     label::Selector,
     target::TargetKind,
@@ -33,6 +34,7 @@ pub struct Conditions {
     pub kubernetes_groups: Patterns,
     pub kubernetes_resources: Vec<KubeResource>,
     pub aws_role_arns: Patterns,
+    pub app_paths: Vec<AppPaths>,
     pub host_groups: Patterns,
     pub host_sudoers: Patterns,
     pub impersonate: Impersonate,

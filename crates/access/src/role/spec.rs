@@ -51,6 +51,7 @@ pub struct ConditionsSpec {
     /// `None` where the document says nothing: the version decides.
     pub kubernetes_resources: Option<Vec<KubeResourceSpec>>,
     pub aws_role_arns: Vec<String>,
+    pub app_paths: Vec<AppPathsSpec>,
     pub host_groups: Vec<String>,
     pub host_sudoers: Vec<String>,
     pub impersonate: Option<ImpersonateSpec>,
@@ -59,6 +60,14 @@ pub struct ConditionsSpec {
     pub review_requests: Option<ReviewSpec>,
     pub join_sessions: Vec<JoinSpec>,
     pub require_session_join: Vec<RequireJoinSpec>,
+}
+
+/// `app_paths[]`
+#[expect(missing_docs, reason = "each field is the document's field of the same name")]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppPathsSpec {
+    pub paths: Vec<String>,
+    pub methods: Vec<String>,
 }
 
 /// `kubernetes_resources[]`

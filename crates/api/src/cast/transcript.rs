@@ -4,7 +4,7 @@
 //! ignored. Full-screen programs become the text they painted, in the order they painted it: good for reading
 //! and searching, not a picture of the screen.
 //!
-//! A statement of a database session is its text, the values bound to it, and what became of it; its further lines
+//! A call of an HTTP session is one line. A statement of a database session is its text, the values bound to it, and what became of it; its further lines
 //! are indented.
 
 use super::escape::{Piece, Splitter};
@@ -33,7 +33,7 @@ pub struct Line {
 pub enum Kind {
     /// To what was shown, or to what is said about it.
     Shown,
-    /// It begins a statement: a timeline says when.
+    /// It begins a statement, or is a call: a timeline says when.
     Statement,
     /// It goes on with a statement.
     More,
@@ -85,6 +85,12 @@ impl Transcript {
             What::Statement(statement) => {
                 self.flush(channel, &mut take);
                 return tell(statement, at_ms, channel, &mut take);
+            }
+            What::Call(call) => {
+                self.flush(channel, &mut take);
+                let at_ms = call.began_ms(at_ms);
+                let text = access::display::shown(&call.line()).into_owned();
+                return take(Line { at_ms, channel, text, kind: Kind::Statement });
             }
             What::Begin { kind, text } if text.is_empty() => format!("[{kind}]"),
             What::Begin { kind, text } => format!("[{kind}: {text}]"),

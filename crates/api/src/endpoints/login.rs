@@ -102,6 +102,35 @@ pub const INVITE_FORM: Endpoint = Endpoint::post(
     Auth::Public,
 )
 .answers_bytes("text/html; charset=utf-8");
+/// Where an application sends a browser that nobody is known to sit at.
+pub const APP_ENTER: Endpoint = Endpoint::get(
+    "/v1/enter",
+    "enterApp",
+    "Log in on the way to an application, for browsers",
+    Auth::Public,
+)
+.query(&[
+    Parameter::new("at", "The application's host name, with its port where that is not 443."),
+    Parameter::new("state", "What ties the way back to the browser that began."),
+    Parameter::new("to", "The path at the application that the browser wanted."),
+])
+.answers_bytes("text/html; charset=utf-8");
+/// The form of that page.
+pub const APP_ENTER_FORM: Endpoint = Endpoint::post(
+    "/v1/enter",
+    "sendEnterApp",
+    "The form of that page: `user`, `password` and `totp`, URL-encoded",
+    Auth::Public,
+)
+.answers_bytes("text/html; charset=utf-8");
+/// The keys that applications check assertions with.
+pub const APP_KEYS: Endpoint = Endpoint::get(
+    "/.well-known/jwks.json",
+    "listAppKeys",
+    "The keys that assertions towards applications are signed with (JWKS, RFC 7517)",
+    Auth::Public,
+)
+.answers_bytes("application/json");
 /// Who the caller is.
 pub const STATUS: Endpoint =
     Endpoint::get("/v1/status", "showStatus", "Say who the caller is and holds", Auth::User)
@@ -127,6 +156,9 @@ pub const ALL: &[Endpoint] = &[
     ACCEPT,
     INVITE_PAGE,
     INVITE_FORM,
+    APP_ENTER,
+    APP_ENTER_FORM,
+    APP_KEYS,
     STATUS,
     MFA,
 ];

@@ -7,7 +7,7 @@ use super::{
     },
     shape::{Texts, Unsupported},
 };
-use access::role::spec::{ConditionsSpec, KubeResourceSpec};
+use access::role::spec::{AppPathsSpec, ConditionsSpec, KubeResourceSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -36,6 +36,9 @@ macro_rules! conditions {
             /// Objects of Kubernetes clusters; where it is missing, the version decides.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub kubernetes_resources: Option<Vec<KubeResourceDocument>>,
+            /// Paths and methods of applications; without any, all of them.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub app_paths: Vec<AppPathsDocument>,
             /// In whose name certificates may be made.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub impersonate: Option<ImpersonateDocument>,
@@ -71,6 +74,7 @@ macro_rules! conditions {
                     $($texts: self.$texts.0.clone(),)+
                     kubernetes_resources: resources
                         .map(|list| list.iter().map(KubeResourceDocument::resource).collect()),
+                    app_paths: self.app_paths.iter().map(AppPathsDocument::spec).collect(),
                     impersonate: self.impersonate.as_ref().map(ImpersonateDocument::spec),
                     rules: self.rules.iter().map(RuleDocument::spec).collect(),
                     request: self.request.as_ref().map(RequestDocument::spec),
@@ -124,6 +128,25 @@ conditions! {
         account_assignments azure_identities db_permissions db_service_labels db_service_labels_expression
         desktop_groups gcp_service_accounts github_permissions group_labels group_labels_expression mcp spiffe
         workload_identity_labels workload_identity_labels_expression;
+}
+
+/// `app_paths[]`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppPathsDocument {
+    /// The paths, decoded: literal, with `*` for anything, or `^regular expression$`.
+    #[schema(value_type = Vec<String>)]
+    pub paths: Texts,
+    /// The methods; without any, all of them.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub methods: Texts,
+}
+
+impl AppPathsDocument {
+    fn spec(&self) -> AppPathsSpec {
+        AppPathsSpec { paths: self.paths.0.clone(), methods: self.methods.0.clone() }
+    }
 }
 
 /// `kubernetes_resources[]`.

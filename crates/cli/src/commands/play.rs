@@ -205,6 +205,13 @@ fn events(cx: &mut Context, args: &PlayArgs) -> Result<Exit, Error> {
 pub(crate) fn as_json(event: &Event) -> serde_json::Value {
     let mut line = match &event.what {
         What::Begin { kind, text } => json!({"event": "begin", "kind": kind, "text": text}),
+        What::Call(call) => {
+            let mut line = json!(call);
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("event".to_owned(), "call".into());
+            }
+            line
+        }
         What::Digest { stream, bytes, blake3 } => {
             json!({"event": "digest", "stream": stream, "bytes": bytes, "blake3": blake3})
         }

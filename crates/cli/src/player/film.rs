@@ -124,7 +124,7 @@ impl Developing {
                 let label = format!("{} not kept", crate::when::size(*bytes));
                 self.label(event.at_ms, label);
             }
-            What::Statement(_) => {
+            What::Call(_) | What::Statement(_) => {
                 let mut lines = String::new();
                 Transcript::default().push(event, |line| {
                     lines.push_str(&line.timed());

@@ -109,7 +109,7 @@ fn check_host(document: &AppDocument, desk: &Desk<'_>, problems: &mut Vec<FieldP
     let own = desk.control.public_addr();
     let own = own.rsplit_once(':').map_or(own, |(host, _)| host);
     let Some(host) = &document.spec.public_addr else {
-        if DnsName::try_from(format!("{name}.{own}")).is_err() {
+        if name.contains('.') || DnsName::try_from(format!("{name}.{own}")).is_err() {
             let why = "this name cannot stand in a host name: set `spec.public_addr`";
             problems.push(FieldProblem::at("metadata.name", why));
         }

@@ -63,13 +63,18 @@ pub(crate) fn begin(control: &Control, wish: &Issue<'_>) -> Result<(Begun, Commi
     Ok((Begun { identity, token }, commit))
 }
 
-/// The answer to a login that has been committed: its cookie, and who it is.
-pub(crate) fn welcome(control: &Control, begun: &Begun) -> Response {
+/// The cookie of a login that has been committed.
+pub(super) fn cookie_of(control: &Control, begun: &Begun) -> String {
     let life = begun.identity.expires.duration_since(control.now()).as_secs().max(0);
-    let cookie = format!(
+    format!(
         "{COOKIE}={}; Path=/; Max-Age={life}; HttpOnly; Secure; SameSite=Strict",
         begun.token.as_str()
-    );
+    )
+}
+
+/// The answer to a login that has been committed: its cookie, and who it is.
+pub(crate) fn welcome(control: &Control, begun: &Begun) -> Response {
+    let cookie = cookie_of(control, begun);
     let view = view(control, &begun.identity, Some(proof(&begun.token)));
     (AppendHeaders([(header::SET_COOKIE, cookie)]), Json(view)).into_response()
 }
@@ -173,7 +178,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether a browser says that the call comes from a page of another origin (Fetch Metadata §2.3). Following a link is
 /// what people do, and changes nothing.
-fn elsewhere(headers: &HeaderMap, method: &Method) -> bool {
+pub(super) fn elsewhere(headers: &HeaderMap, method: &Method) -> bool {
     let said = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     let navigates = *method == Method::GET && said("sec-fetch-mode") == Some(b"navigate");
     !navigates && !matches!(said("sec-fetch-site"), None | Some(b"same-origin" | b"none"))

@@ -50,6 +50,9 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .on(&table::ACCEPT, accept)
         .on(&table::INVITE_PAGE, show_page)
         .on(&table::INVITE_FORM, send_page)
+        .on(&table::APP_ENTER, super::enter::show)
+        .on(&table::APP_ENTER_FORM, super::enter::send)
+        .on(&table::APP_KEYS, super::enter::keys)
         .on(&table::STATUS, status)
         .on(&table::MFA, second_factors)
 }

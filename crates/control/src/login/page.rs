@@ -7,10 +7,10 @@ use http::{HeaderValue, StatusCode, header};
 use qrcode::{EcLevel, QrCode, render::svg};
 use sha2::{Digest as _, Sha256};
 
-use super::password::MIN_CHARS;
+use super::{enter::Wish, password::MIN_CHARS};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;\
-padding:0 1rem;color:#1c1c1c;background:#fff}label{display:block;margin-top:1rem}\
+padding:0 1rem;color:light-dark(#1c1c1c,#eaeaea);background:light-dark(#fff,#16181c);color-scheme:light dark}label{display:block;margin-top:1rem}\
 input{font:inherit;width:100%;padding:.5rem;box-sizing:border-box}\
 button{font:inherit;margin-top:1.5rem;padding:.6rem 1.2rem}code{word-break:break-all}\
 .wrong{border-left:.3rem solid #b00020;padding:.3rem .8rem}svg{width:14rem;height:14rem}";
@@ -57,12 +57,58 @@ pub(super) fn done(user: &str, public_addr: &str) -> Response {
     )
 }
 
+/// The form to log in on the way to an application.
+pub(super) fn login(
+    status: StatusCode,
+    app: &str,
+    wish: &Wish,
+    user: &str,
+    wrong: Option<&str>,
+) -> Response {
+    let wrong = wrong
+        .map(|why| format!("<p class=\"wrong\" role=\"alert\">{}</p>", escape(why)))
+        .unwrap_or_default();
+    let hidden: String = [("at", &wish.at), ("state", &wish.state), ("to", &wish.to)]
+        .iter()
+        .map(|(name, value)| {
+            format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value))
+        })
+        .collect();
+    let body = format!(
+        "<h1>Log in</h1><p>to go on to <b>{}</b></p>{wrong}\
+         <form method=\"post\" action=\"/v1/enter\">{hidden}\
+         <label>User name<input name=\"user\" value=\"{}\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" required autofocus></label>\
+         <label>Password<input type=\"password\" name=\"password\" autocomplete=\"current-password\" required></label>\
+         <label>The six digits your authenticator shows now\
+         <input name=\"totp\" inputmode=\"numeric\" autocomplete=\"one-time-code\" pattern=\"[0-9 ]*\" maxlength=\"7\" required></label>\
+         <button>Log in</button></form>",
+        escape(app),
+        escape(user)
+    );
+    // A browser follows the answer to a form only to where the page says (CSP Level 3 section 6.4.2).
+    page_leading(status, &body, &format!("'self' https://{}", wish.at))
+}
+
+/// A page that goes on to `path` of ours by itself.
+pub(super) fn again(path: &str) -> Response {
+    let path = escape(path);
+    let body = format!(
+        "<meta http-equiv=\"refresh\" content=\"0;url={path}\"><p><a href=\"{path}\">Go on</a></p>"
+    );
+    page(StatusCode::OK, &body)
+}
+
 /// A page that says only one thing.
 pub(super) fn says(status: StatusCode, text: &str, hint: &str) -> Response {
     page(status, &format!("<h1>{}</h1><p>{}</p>", escape(text), escape(hint)))
 }
 
 fn page(status: StatusCode, body: &str) -> Response {
+    page_leading(status, body, "'self'")
+}
+
+/// A page whose forms may lead to these places.
+fn page_leading(status: StatusCode, body: &str, forms: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>Countersign</title>\
@@ -71,7 +117,7 @@ fn page(status: StatusCode, body: &str) -> Response {
     // The one style is known by its hash (CSP Level 3 section 6.7.2.3); everything else is shut.
     let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; base-uri 'none'; \
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action {forms}; base-uri 'none'; \
          frame-ancestors 'none'"
     );
     let mut response = (status, html).into_response();

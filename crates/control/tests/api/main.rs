@@ -16,6 +16,7 @@ mod contract;
 mod coverage;
 mod databases;
 mod documents;
+mod enter;
 mod followed;
 mod house;
 mod invites;

@@ -312,7 +312,12 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Ran {
 
 /// The code of this moment (RFC 6238).
 pub(crate) fn code(secret: &str) -> String {
+    code_at(secret, std::time::Duration::ZERO)
+}
+
+/// The code of a moment ahead.
+pub(crate) fn code_at(secret: &str, ahead: std::time::Duration) -> String {
     let secret = Secret::try_from_base32(secret).unwrap();
-    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap() + ahead.as_secs();
     Builder::new().with_secret(secret).build().unwrap().generate(now).to_string()
 }

@@ -12,6 +12,7 @@
     reason = "a story that does not go as told fails"
 )]
 
+mod apps;
 mod backup;
 mod certificates;
 mod clock;

@@ -87,10 +87,3 @@ pub(super) fn guarded(headers: &mut HeaderMap) {
         headers.insert(name, HeaderValue::from_static(value));
     }
 }
-
-/// Whether a person looks at the answer: a browser that goes to a page.
-pub(super) fn is_person(headers: &HeaderMap) -> bool {
-    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accepts
-        .is_some_and(|accepts| accepts.split(',').any(|kind| kind.trim().starts_with("text/html")))
-}

@@ -86,6 +86,7 @@ impl Assertions {
         // A template may name the assertion itself: `Bearer {{internal.jwt}}`.
         let mut filled = traits;
         filled.insert("jwt".into(), [token.clone()].into());
+        filled.insert("user".into(), [identity.user.to_string()].into());
         let headers = app.headers.iter().filter_map(|(name, value)| {
             let value = HeaderValue::from_str(&value.fill(&filled)?).ok()?;
             Some((name.clone(), value))

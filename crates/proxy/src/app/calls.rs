@@ -202,6 +202,10 @@ impl Open {
         self.stay.visit()
     }
 
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
     /// The request's body is counted there.
     pub(super) fn receives(&mut self, seen: Option<Arc<Seen>>) {
         self.seen = seen;

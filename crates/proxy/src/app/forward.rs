@@ -268,6 +268,3 @@ pub(super) fn wish(method: &Method, version: Version, headers: &HeaderMap) -> Wi
         Ok(_) | Err(_) => Wish::Other,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use access::ask::Ask;
 use access::identity::{Identity, Lapsed};
 use access::name::TargetName;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -26,12 +26,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::sync::Notify;
 
-use super::answer::{Problem, is_person};
+use super::answer::Problem;
 use super::body::{Download, Upload};
+use super::browser::{self, Shown};
 use super::calls::{Asked, Open};
 use super::forward::{self, Front, Given, Wish};
 use super::site::{Carriage, Fault, Loan};
-use super::visit::{Visit, Visits};
+use super::visit::{Forbidden, Visit, Visits};
 use super::{COOKIE, tunnel};
 use crate::House;
 use crate::gate::{Caller, Refused};
@@ -80,6 +81,8 @@ pub(crate) struct Connection {
     /// Its place among the strangers, until someone has proven who he is.
     pub(crate) slot: Mutex<Option<Slot>>,
     state: Mutex<Option<Arc<Visit>>>,
+    /// Whom the cookie that was shown last names.
+    shown: Mutex<Option<Shown>>,
     entered: Notify,
 }
 
@@ -97,8 +100,20 @@ impl Connection {
     ) -> Arc<Self> {
         // A certificate is proof enough.
         let slot = Mutex::new(slot.filter(|_| identity.is_none()));
-        let (state, entered) = (Mutex::default(), Notify::new());
-        Arc::new(Self { house, app, named, peer, severer, identity, lapsed, slot, state, entered })
+        let (state, shown, entered) = (Mutex::default(), Mutex::default(), Notify::new());
+        Arc::new(Self {
+            house,
+            app,
+            named,
+            peer,
+            severer,
+            identity,
+            lapsed,
+            slot,
+            state,
+            shown,
+            entered,
+        })
     }
 
     fn current(&self) -> MutexGuard<'_, Option<Arc<Visit>>> {
@@ -158,9 +173,13 @@ impl Connection {
 
     /// Answers one request.
     async fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Response<Download> {
-        match self.front(&request) {
-            Ok(front) => self.pass(request, front).await,
-            Err(problem) => problem.json(),
+        let front = match self.front(&request) {
+            Ok(front) => front,
+            Err(problem) => return problem.json(),
+        };
+        match self.own(request, &front).await {
+            Ok(response) => response,
+            Err(request) => self.pass(request, front).await,
         }
     }
 
@@ -222,12 +241,23 @@ impl Connection {
     ) -> Response<Download> {
         let visit = match self.visit(&request).await {
             Ok(visit) => visit,
-            Err(refusal) => return refusal.answer(&request),
+            Err(refusal) => return self.refuse(refusal, &request, &front),
         };
         let wish = forward::wish(request.method(), request.version(), request.headers());
         let asked = Asked { method: request.method().clone(), uri: request.uri().clone() };
         let call = Open::begin(visit.stay(), asked);
         visit.calls.room().await;
+        let call = match visit.allows(call).await {
+            Ok(call) => call,
+            Err(Forbidden::Path(why)) => {
+                let detail = format!("{why}: roles rule over paths here");
+                return Problem::new(StatusCode::BAD_REQUEST, "ambiguous_path", detail).json();
+            }
+            Err(Forbidden::Refused(refused)) => {
+                let identity = visit.session.caller.identity.clone();
+                return self.refuse(Refusal::Denied { refused, identity }, &request, &front);
+            }
+        };
         match wish {
             Wish::Plain => self.plain(request, &front, visit, call).await,
             Wish::WebSocket => tunnel::open(self, request, &front, visit, call).await,
@@ -300,21 +330,27 @@ impl Connection {
     }
 
     /// The visit that a request belongs to.
-    async fn visit(self: &Arc<Self>, request: &Request<Incoming>) -> Result<Arc<Visit>, Refusal> {
+    async fn visit(&self, request: &Request<Incoming>) -> Result<Arc<Visit>, Refusal> {
         let now = self.house.now();
-        let Some(identity) = &self.identity else {
-            return Err(Refusal::Nobody { app: self.app.clone(), lapsed: self.lapsed.clone() });
+        let Some(identity) = self.someone(request.headers()).await else {
+            return Err(Refusal::Nobody);
         };
-        if now >= identity.expires {
-            let refused = Refused::lapsed(&Lapsed::ended(identity), now);
-            return Err(Refusal::Refused(refused));
-        }
         let there = self.current().clone();
         if let Some(visit) = there
+            && visit.session.caller.identity.login == identity.login
+            && visit.session.caller.identity.user == identity.user
             && !visit.ended.is_cancelled()
             && visit.check(now).is_ok()
         {
             return Ok(visit);
+        }
+        // What began on this connection as another is watched over with it. Over HTTP/1.1 nothing is under way by now.
+        if request.version() == Version::HTTP_2
+            && self.current().as_ref().is_some_and(|visit| {
+                !visit.ended.is_cancelled() && visit.session.caller.identity.login != identity.login
+            })
+        {
+            return Err(Refusal::Elsewhere);
         }
         let client = request.headers().get(header::USER_AGENT).and_then(|name| name.to_str().ok());
         let caller = Caller {
@@ -323,39 +359,77 @@ impl Connection {
             peer: self.peer,
             client: access::display::shown_short(client.unwrap_or_default(), MAX_CLIENT).into(),
         };
-        let visit = Visits::enter(&self.house, caller).await.map_err(Refusal::Refused)?;
-        visit.check(now).map_err(Refusal::Refused)?;
+        let no = |refused| Refusal::Denied { refused, identity: identity.clone() };
+        let visit = Visits::enter(&self.house, caller).await.map_err(no)?;
+        visit.check(now).map_err(no)?;
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.current() = Some(Arc::clone(&visit));
         self.entered.notify_one();
         Ok(visit)
     }
-}
 
-/// Why a request is not passed on.
-enum Refusal {
-    /// Nobody has shown who he is.
-    Nobody { app: TargetName, lapsed: Option<Lapsed> },
-    /// Whoever it is may not.
-    Refused(Refused),
-}
+    /// Who sends a request: whom the certificate names, or else the cookie; nobody whose login has ended.
+    pub(super) async fn someone(&self, headers: &HeaderMap) -> Option<Identity> {
+        let now = self.house.now();
+        let good = |identity: &Identity| now < identity.expires;
+        if let Some(identity) = &self.identity {
+            return Some(identity.clone()).filter(good);
+        }
+        let shown = browser::shown(headers)?;
+        let last = || self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last().as_ref().filter(|last| &*last.cookie == shown) {
+            // A cookie that was taken back has ended its visit, and with it this connection.
+            return Some(last.identity.clone()).filter(good);
+        }
+        let who = browser::who(&self.house, &self.app, shown).await?;
+        let identity = who.identity.clone();
+        *last() = Some(who);
+        Some(identity).filter(good)
+    }
 
-impl Refusal {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Download> {
-        let _ = is_person(request.headers());
-        match self {
-            Self::Refused(refused) => Problem::refused(refused).json(),
-            Self::Nobody { app, lapsed } => {
+    /// Answers a request that is not passed on: people get a page, programs a problem.
+    fn refuse(
+        &self,
+        refusal: Refusal,
+        request: &Request<Incoming>,
+        front: &Front,
+    ) -> Response<Download> {
+        let person = self.named == Named::Host && browser::is_person(request);
+        match refusal {
+            Refusal::Denied { refused, identity } if person => {
+                let to = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+                self.denied(&refused, &identity, to, None, front)
+            }
+            Refusal::Denied { refused, .. } => Problem::refused(&refused).json(),
+            Refusal::Elsewhere => Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "misdirected",
+                "this connection is another login's",
+            )
+            .json(),
+            Refusal::Nobody if person => browser::to_login(&self.house, request, front),
+            Refusal::Nobody => {
+                let lapsed = self.identity.as_ref().map(Lapsed::ended).or(self.lapsed.clone());
                 let detail = match lapsed {
                     Some(_) => "your login has run out",
                     None => "you are not logged in",
                 };
                 Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
-                    .hint(format!("tsh login && tsh apps login {app}"))
+                    .hint(format!("tsh login && tsh apps login {}", self.app))
                     .json()
             }
         }
     }
+}
+
+/// Why a request is not passed on.
+enum Refusal {
+    /// He is another than he was on this connection, and must come by a connection of his own.
+    Elsewhere,
+    /// Nobody has shown who he is.
+    Nobody,
+    /// Whoever it is may not.
+    Denied { refused: Refused, identity: Identity },
 }
 
 /// An application's answer, as the client gets it.

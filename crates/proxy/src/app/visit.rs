@@ -9,16 +9,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use access::app::{Ambiguous, AppCall, AppPath};
+use access::ask::Ask;
 use access::name::{LoginId, TargetName, UserName};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use serde_json::json;
 use store::Revision;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::assertion::Assertions;
-use super::calls::{BATCH_AGE, Calls};
+use super::calls::{BATCH_AGE, Calls, Open};
 use super::site::Site;
 use super::stored::{AppError, Scheme};
 use crate::House;
@@ -32,6 +35,17 @@ use crate::record::Purpose;
 const QUIET: Duration = Duration::from_mins(15);
 /// How long the connections of a visit that was cut may take to go.
 const GOING: Duration = Duration::from_millis(500);
+
+/// Bytes of a path in the audit log.
+const MAX_SHOWN: usize = 512;
+
+/// Why a call is not made.
+pub(super) enum Forbidden {
+    /// Its path has no one reading.
+    Path(Ambiguous),
+    /// The policy says no.
+    Refused(Refused),
+}
 
 /// Whose visit, where.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -71,6 +85,8 @@ pub(super) struct Visit {
     site: RwLock<Arc<Site>>,
     /// Cancelled when it is over.
     pub(super) ended: CancellationToken,
+    /// Told when he has left.
+    left: Notify,
     /// Requests and tunnels that are under way.
     under_way: AtomicUsize,
     look: ArcSwap<Look>,
@@ -119,6 +135,15 @@ impl Visits {
         };
         let told = answer.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
         told.unwrap_or_else(|| Err(Refused::failed(&Error::Left)))
+    }
+
+    /// Ends the visit of this caller, if there is one: he has left.
+    pub(super) fn end(&self, caller: &Caller) {
+        let there = self.open().remove(&Key::of(caller));
+        let visit = there.and_then(|there| there.borrow().clone()?.ok());
+        if let Some(visit) = visit {
+            visit.left.notify_one();
+        }
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<Key, watch::Receiver<Answer>>> {
@@ -197,6 +222,43 @@ impl Visit {
     /// The policy it was last asked about.
     pub(super) fn policy(&self) -> Revision {
         self.look.load().seen
+    }
+
+    /// Whether a call may be made: where roles rule over paths and methods, the policy is asked about each. One that may
+    /// not is written down and audited.
+    pub(super) async fn allows(&self, call: Open) -> Result<Open, Forbidden> {
+        let session = &self.session;
+        if session.rights().terms.app_every_call {
+            return Ok(call);
+        }
+        let asked = call.asked();
+        let (method, path) = (asked.method.as_str(), asked.uri.path());
+        let refused = match AppPath::parse(path) {
+            Err(why) => Forbidden::Path(why),
+            Ok(path) => {
+                let app = session.caller.target().clone();
+                let ask = Ask::app_call(app, AppCall { method: method.into(), path });
+                let caller = Caller { ask, ..session.caller.clone() };
+                match session.house.gate.still(&caller, session.id, session.now()) {
+                    Ok(_) => return Ok(call),
+                    Err(refused) => Forbidden::Refused(refused),
+                }
+            }
+        };
+        let (status, why) = match &refused {
+            Forbidden::Path(_) => (400, "ambiguous_path"),
+            Forbidden::Refused(refused) => (403, &*refused.code),
+        };
+        let body = json!({
+            "method": method,
+            "path": access::display::shown_short(path, MAX_SHOWN),
+            "code": why,
+        });
+        let why = why.to_owned();
+        call.refuse(status, &why);
+        // An audit log that takes nothing more ends the session by itself.
+        let _ = session.note("app.call.refused", body).await;
+        Err(refused)
     }
 
     /// One more request is under way.
@@ -294,6 +356,7 @@ async fn open(house: &Arc<House>, session: &Arc<Session>) -> Result<Arc<Visit>, 
         calls,
         site: RwLock::new(site),
         ended: CancellationToken::new(),
+        left: Notify::new(),
         under_way: AtomicUsize::new(0),
         look: ArcSwap::from_pointee(Look { policy, seen, until }),
     };
@@ -310,6 +373,7 @@ async fn last(visit: &Visit, cut: impl Future<Output = Cut> + Send) -> Ended {
         tokio::select! {
             biased;
             cut = &mut cut => return Ended::Cut(cut),
+            () = visit.left.notified() => return Ended::Finished,
             () = visit.calls.begun.notified() => {
                 let handed = async {
                     tokio::time::sleep(BATCH_AGE).await;

@@ -10,5 +10,10 @@
 )]
 
 mod admission;
+mod browser;
+mod heads;
+mod hostile;
 mod origin;
+mod paths;
 mod stand;
+mod streams;

@@ -113,6 +113,7 @@ impl Stand {
             archive: archive(&store, &now).await,
             tls: Arc::new(tls(&authorities)),
             http: Arc::new(NoHttp),
+            public_addr: "gw.example.com:443".into(),
             names: vec!["gw.example.com".into(), "127.0.0.1".into()],
             trusted: Vec::new(),
             slots: proxy::SlotLimits::default(),
@@ -279,7 +280,7 @@ impl Client {
         said(self.curl(&["-i", &self.url(path)])).await
     }
 
-    fn command(&self, tool: &str) -> Command {
+    pub(crate) fn command(&self, tool: &str) -> Command {
         let mut command = Command::new(tool);
         command
             .env_clear()

@@ -170,6 +170,7 @@ impl Stand {
             archive: archive(&store, &now, setup.reserve).await,
             tls: Arc::new(tls),
             http: Arc::new(Greeter(Arc::clone(&visitors))),
+            public_addr: "gw.example.com:443".into(),
             names: vec!["127.0.0.1".into(), "[127.0.0.1]".into()],
             trusted: setup.trusted,
             slots: setup.slots,

@@ -109,6 +109,7 @@ impl Stand {
             archive: archive.await.unwrap(),
             tls: Arc::new(tls(&authorities, clock.now())),
             http: Arc::new(Nobody),
+            public_addr: "gw.example.com:443".into(),
             names: vec!["gw.example.com".into()],
             trusted: Vec::new(),
             slots: SlotLimits::default(),

@@ -119,6 +119,7 @@ impl Stand {
             archive: archive(&store, &now).await,
             tls: Arc::new(tls(authorities)),
             http: Arc::new(NoHttp),
+            public_addr: "gw.example.com:443".into(),
             names: vec!["localhost".into(), "127.0.0.1".into()],
             trusted: Vec::new(),
             slots: proxy::SlotLimits::default(),

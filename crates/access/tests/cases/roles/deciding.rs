@@ -85,7 +85,11 @@ pub(crate) fn apps(case: &Value) -> Result<(), String> {
         let (what, must) = (&check[0], &check[1]);
         let labels = if what.is_object() { what.clone() } else { json!({}) };
         let id = world.target(TargetKind::App, "app", &labels);
-        world.check(&id, Action::App { aws_role_arn: what.as_str().map(Into::into) }, must)?;
+        world.check(
+            &id,
+            Action::App { aws_role_arn: what.as_str().map(Into::into), call: None },
+            must,
+        )?;
     }
     Ok(())
 }
