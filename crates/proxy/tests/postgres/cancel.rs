@@ -14,8 +14,10 @@ async fn sleeper(client: &crate::stand::Client) -> (Raw, CancelKey) {
     let (process, secret) = key.split_first_chunk().unwrap();
     let key = CancelKey { process: u32::from_be_bytes(*process), secret: secret.into() };
     let mut out = Vec::new();
-    write::query(&mut out, "select pg_sleep(50)");
+    write::query(&mut out, "do $$ begin raise notice 'asleep'; perform pg_sleep(50); end $$");
     raw.send(&out).await;
+    // A cancel that overtakes its statement stops nothing.
+    raw.until(b'N').await;
     (raw, key)
 }
 
