@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::kv::{Fault, LeaseId};
 use store::{Commit, CommitError, Store};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::live::Session;
@@ -20,6 +21,9 @@ use crate::record::Mode;
 
 /// How long sessions stay listed after their daemon was last heard of.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
+/// How long a session must have lasted to be listed. Most connections to databases are over before, and two commits
+/// for each would cost as much as all the rest of it.
+const SETTLED: Duration = Duration::from_millis(250);
 /// How often the lease is kept.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 
@@ -37,7 +41,10 @@ pub(crate) struct Registry {
 pub(crate) struct Entry {
     registry: Registry,
     key: String,
-    written: JoinHandle<()>,
+    /// Whether it was written, once that is known.
+    written: JoinHandle<bool>,
+    /// Dropped when the session is over.
+    end: oneshot::Sender<()>,
 }
 
 impl Registry {
@@ -45,7 +52,7 @@ impl Registry {
         Self { store, lease: Arc::default(), live: Arc::default() }
     }
 
-    /// Lists a session.
+    /// Lists a session, once it has lasted a moment.
     pub(crate) fn enter(&self, session: &Session) -> Entry {
         let rights = session.rights();
         let requests: Vec<_> = rights.requests.iter().map(ToString::to_string).collect();
@@ -62,14 +69,20 @@ impl Registry {
     }
 
     fn list(&self, key: String, value: String) -> Entry {
-        self.live().insert(key.clone(), value.clone());
         let (registry, at) = (self.clone(), key.clone());
+        let (end, over) = oneshot::channel();
         let written = tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(SETTLED) => {}
+                _ = over => return false,
+            }
+            registry.live().insert(at.clone(), value.clone());
             if let Err(error) = registry.write(&at, &value).await {
                 tracing::warn!(%error, "a session is not listed");
             }
+            true
         });
-        Entry { registry: self.clone(), key, written }
+        Entry { registry: self.clone(), key, written, end }
     }
 
     /// Writes one place, on a new lease if the one we had is over.
@@ -152,9 +165,12 @@ impl Registry {
 impl Entry {
     /// Takes the session off the list.
     pub(crate) async fn leave(self) {
-        let _ = self.written.await;
+        drop(self.end);
+        let written = self.written.await.unwrap_or(true);
         self.registry.live().remove(&self.key);
-        self.registry.remove(self.key).await;
+        if written {
+            self.registry.remove(self.key).await;
+        }
     }
 }
 
