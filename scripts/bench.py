@@ -2,9 +2,9 @@
 """Measures Countersign on this machine: against direct and the usual proxies, and what only it does.
 
     make bench                                     everything, ~15 minutes
-    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, databases, idle, bulk, latency, cycles, stall
+    make bench BENCH_ARGS='--only latency,cycles'  parts: compare, databases, statements, idle, bulk, latency, cycles, stall
 
-`compare` and `databases` run the comparison harness (bench.py and stack.py in the folder given by --harness) with Countersign as
+`compare`, `databases` and `statements` run the comparison harness (bench.py and stack.py in the folder given by --harness) with Countersign as
 one more subject, its real sshd, PostgreSQL and MariaDB behind it, recording on. The others need no harness. Prints Markdown.
 """
 import argparse, http.client, json, os, pty, re, select, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
@@ -39,6 +39,14 @@ class Admin:
         if r.status >= 300:
             raise Failed(f"{method} {path}: {r.status} {text[:300]!r}")
         return json.loads(text) if text else None
+
+    def stream(self, path):
+        """The lines of an answer, as they come. To be read to their end."""
+        self.http.request("GET", path)
+        r = self.http.getresponse()
+        if r.status >= 300:
+            raise Failed(f"{path}: {r.status} {r.read()[:300]!r}")
+        return r
 
 
 def percentiles(ms):
@@ -94,7 +102,7 @@ def harness_up(a):
     stack = [sys.executable, os.path.join(a.harness, "stack.py")]
     wanted = a.only.split(",")
     parts = ["sshd", "sshd-aes", "haproxy-ssh", "sshd-jump", "sshd-force"] if "compare" in wanted else []
-    if "databases" in wanted:
+    if {"databases", "statements"} & set(wanted):
         parts += ["postgres", "mariadb", "haproxy-pg", "haproxy-mysql", "pgbouncer-tls"]
     subprocess.run(stack + ["up"] + parts, check=True, stdout=subprocess.DEVNULL)
     if "compare" not in wanted:
@@ -114,14 +122,20 @@ def harness_up(a):
 DATABASES = {"bench-pg": ("postgres", "127.0.0.1:21432"), "bench-my": ("mysql", "127.0.0.1:21306")}
 
 
-def databases(stand, a):
-    """The harness again, with Countersign in front of its PostgreSQL and MariaDB: client certificates, TLS on both legs, recording on."""
-    bench, home = os.environ["BENCH_DIR"], stand.home("dave")
-    at = lambda name: os.path.join(home, name)  # noqa: E731
+def add_databases(stand):
+    if "bench-pg" in stand.tctl("db", "ls").stdout:
+        return
     for name, (protocol, uri) in DATABASES.items():
         # The harness's servers show an authority's certificate as their own, which no TLS library of ours takes for a server's.
         stand.tctl("db", "add", name, "--protocol", protocol, "--uri", uri, "--labels", "service=bench", "--tls-mode", "insecure",
                    "--password-stdin", "bench", stdin="bench-pw\n")
+
+
+def databases(stand, a):
+    """The harness again, with Countersign in front of its PostgreSQL and MariaDB: client certificates, TLS on both legs, recording on."""
+    home = stand.home("dave")
+    at = lambda name: os.path.join(home, name)  # noqa: E731
+    add_databases(stand)
     pid = stand.path("countersign.pid")
 
     def again(*_):
@@ -158,6 +172,60 @@ def databases(stand, a):
         time.sleep(0.2)
     if child.returncode:
         raise Failed(f"the harness ended with {child.returncode}; run it with --verbose")
+
+
+# ---------------------------------------------------------------- statements
+def recorded(admin, session):
+    """How many of pgbench's own SELECTs a recording has with their end, and how many without."""
+    r = admin.stream(f"/v1/recordings/{session}/cast")
+    whole, begun, texts = 0, {}, {}
+    for line in r:
+        event = json.loads(line)
+        if not isinstance(event, list) or event[1] != "q":
+            continue
+        q = json.loads(event[2])
+        if "p" in q and "sql" in q:
+            texts[q["p"]] = q["sql"]
+        sql = q.get("sql") or texts.get(q.get("p")) or begun.pop(q["n"], "")
+        if "abalance" not in sql:
+            continue
+        if "sent" in q:
+            begun[q["n"]] = sql
+        elif "ms" in q and "lost" not in q:
+            whole += 1
+    return whole, len(begun)
+
+
+def statements(stand, a):
+    """Whether a statement is lost when many are recorded: pgbench's own count against what stands in the sealed recordings."""
+    add_databases(stand)
+    home, admin = stand.home("dave"), Admin(stand)
+    at = lambda name: os.path.join(home, name)  # noqa: E731
+    env = dict(os.environ, PGHOST="127.0.0.1", PGPORT=str(stand.port), PGUSER="bench", PGDATABASE="bench-pg/bench", PGSSLMODE="verify-full",
+               PGSSLROOTCERT=at("ca.pem"), PGSSLCERT=at("identity.crt"), PGSSLKEY=at("identity.key"), PGGSSENCMODE="disable")
+    listed = lambda: {v["session"]: v for v in admin.call("GET", "/v1/recordings?target=bench-pg&limit=1000")["items"]}  # noqa: E731
+    rows = []
+    for protocol in ("simple", "prepared"):
+        before = set(listed())
+        r = subprocess.run(["pgbench", "-n", "-S", "-M", protocol, "-c", "16", "-j", "1", "-T", str(a.secs)], env=env, capture_output=True, text=True)
+        if r.returncode:
+            raise Failed(f"pgbench: {r.stderr}")
+        done = int(re.search(r"actually processed: (\d+)", r.stdout)[1])
+        rate = float(re.search(r"^tps = ([\d.]+)", r.stdout, re.M)[1])
+        end = time.monotonic() + 30
+        while True:
+            new = [v for k, v in listed().items() if k not in before]
+            if all(v["state"] == "sealed" for v in new):
+                break
+            if time.monotonic() > end:
+                raise Failed(f"recordings are not sealed: {new}")
+            time.sleep(0.2)
+        counts = [recorded(admin, v["session"]) for v in new]
+        whole, torn = (sum(c[i] for c in counts) for i in (0, 1))
+        rows.append(f"| {protocol} | {rate:,.0f} | {done:,} | {whole:,} | {done - whole:,} | {torn:,} | {sum(v['bytes'] for v in new) / done:.1f} |")
+    print(f"\n#### statements on record, pgbench -S, 16 clients, {a.secs} s; its own count, and what stands in the sealed recordings\n\n"
+          "| | statements/s | pgbench's count | on record with their ends | missing | without an end | bytes on disk a statement |\n"
+          "|---|---:|---:|---:|---:|---:|---:|\n" + "\n".join(rows), flush=True)
 
 
 # ------------------------------------------------------------------- latency
@@ -333,8 +401,9 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--bin", required=True, help="folder of the programs, with examples/cycles in it")
     ap.add_argument("--harness", help="folder of the comparison harness")
-    ap.add_argument("--only", default="compare,databases,idle,bulk,latency,cycles,stall", help="parts, comma-separated")
+    ap.add_argument("--only", default="compare,databases,statements,idle,bulk,latency,cycles,stall", help="parts, comma-separated")
     ap.add_argument("--runs", type=int, default=RUNS)
+    ap.add_argument("--secs", type=int, default=10, help="of each run of statements")
     ap.add_argument("--idle", type=int, default=1000, help="idle sessions of the memory measure")
     ap.add_argument("--mib", type=int, default=1024, help="of one bulk transfer")
     ap.add_argument("--rounds", type=int, default=3, help="of the bulk transfers, after one to warm up")
@@ -346,7 +415,7 @@ def main():
     ap.add_argument("--certificate", default="id_ed25519-cert.pub")
     a = ap.parse_args()
     parts = a.only.split(",")
-    nodes, harness = [], {"compare", "databases"} & set(parts)
+    nodes, harness = [], {"compare", "databases", "statements"} & set(parts)
     if harness:
         if not a.harness or not os.path.exists(os.path.join(a.harness, "bench.py")):
             sys.exit(f"bench: there is no comparison harness in {a.harness}: give BENCH=FOLDER, or BENCH_ARGS='--only latency,cycles,stall'")
@@ -355,7 +424,7 @@ def main():
     try:
         stand.up()
         for part in parts:
-            {"compare": compare, "databases": databases, "idle": idle, "bulk": bulk, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
+            {"compare": compare, "databases": databases, "statements": statements, "idle": idle, "bulk": bulk, "latency": latency, "cycles": cycles, "stall": stall}[part](stand, a)
     except (Failed, subprocess.CalledProcessError) as e:
         sys.exit(f"bench: {e}")
     except KeyboardInterrupt:
