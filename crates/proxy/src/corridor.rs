@@ -18,6 +18,7 @@ use serde_json::json;
 use store::recording::{Meta, Outcome};
 
 use crate::House;
+use crate::bell::Seldom;
 use crate::database::provision::Stay;
 use crate::error::Error;
 use crate::gate::{Caller, Cut, Refused, Rights, guard, new_session_id};
@@ -73,7 +74,8 @@ pub(crate) async fn serve<D: Door>(house: &Arc<House>, mut door: D) -> Result<()
         && let Some(wish) = refused.wish.clone()
         && let Some(reason) = door.offer(&mut guest, refused).await?
     {
-        admitted = hold::ask_and_wait(house, &mut door, &mut guest, &caller, *wish, reason).await?;
+        let waiting = hold::ask_and_wait(house, &mut door, &mut guest, &caller, *wish, reason);
+        admitted = Box::pin(waiting).await?;
     }
     let entered = admitted.and_then(|rights| {
         let counted = house.counts.enter(&caller.identity.user, rights.max_connections);
@@ -89,7 +91,8 @@ pub(crate) async fn serve<D: Door>(house: &Arc<House>, mut door: D) -> Result<()
             return Err(Error::Refused(Box::new(refused)));
         }
     };
-    match open(house, caller, rights).await {
+    // On the heap, and freed when it is done: a session keeps no room for its beginning.
+    match Box::pin(open(house, caller, rights)).await {
         Ok(session) => run(door, guest, Arc::new(session), counted).await,
         Err(error) => {
             let refused = Refused::failed(&error);
@@ -128,7 +131,8 @@ async fn run<D: Door>(
     let _counted = counted;
     let entry = session.house.registry.enter(&session);
     let stay = Stay::of(&session);
-    let ended = door.serve(guest, Arc::clone(&session), guard(Arc::clone(&session))).await;
+    let cut = Seldom::new(guard(Arc::clone(&session)));
+    let ended = door.serve(guest, Arc::clone(&session), cut).await;
     let (outcome, result) = match ended {
         Ended::Finished => (Outcome::Finished, Ok(())),
         Ended::Cut(cut) => {

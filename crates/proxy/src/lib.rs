@@ -9,6 +9,7 @@
 //! Nothing here writes policy, requests or users: it watches the store, and asks for access through [`AskForAccess`].
 
 pub mod app;
+mod bell;
 mod corridor;
 pub mod database;
 mod error;

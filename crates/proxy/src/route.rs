@@ -85,20 +85,20 @@ pub(crate) async fn route(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
     // On the heap, and freed when it is done: a session lives for hours, its first bytes do not.
     let sorting = Box::pin(sort(&house, wire, peer, slot));
     let sorted = tokio::time::timeout(FIRST_BYTES_WAIT, sorting).await;
+    // Each door on the heap too: whichever it is, the task has no room for the largest of them.
     match sorted {
         Ok(Some(Sorted::Ssh { wire, approach })) => {
             let peer = approach.peer;
-            let served =
-                ssh::serve(house, wire, Approach { severer: Some(severer), ..approach }).await;
-            log_end(peer, &served);
+            let approach = Approach { severer: Some(severer), ..approach };
+            log_end(peer, &Box::pin(ssh::serve(house, wire, approach)).await);
         }
         Ok(Some(Sorted::MySql(secured))) => {
             let peer = secured.peer;
-            log_end(peer, &crate::mysql::serve(house, *secured, None).await);
+            log_end(peer, &Box::pin(crate::mysql::serve(house, *secured, None)).await);
         }
         Ok(Some(Sorted::Postgres(secured))) => {
             let peer = secured.peer;
-            log_end(peer, &postgres::serve(house, *secured).await);
+            log_end(peer, &Box::pin(postgres::serve(house, *secured)).await);
         }
         Ok(Some(Sorted::App { app, named, secured })) => {
             crate::app::serve(house, app, named, *secured).await;

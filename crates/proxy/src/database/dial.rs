@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::{Database, Fault};
 use crate::error::Error;
-use crate::listen::keep_alive;
+use crate::listen::{Wire, keep_alive};
 use crate::live::Session;
 
 /// How long dialling may take.
@@ -59,15 +59,13 @@ impl<'a> Errand<'a> {
 }
 
 /// A TCP connection to the database.
-pub(super) async fn dial(errand: &Errand<'_>, database: &Database) -> Result<TcpStream, Error> {
+pub(super) async fn dial(errand: &Errand<'_>, database: &Database) -> Result<Wire, Error> {
     let dialled = tokio::time::timeout(DIAL_WAIT, TcpStream::connect(&*database.addr)).await;
     let socket = dialled
         .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
         .map_err(|source| Error::Unreachable { target: errand.target.as_str().into(), source })?;
-    // Refused only by sockets that are already gone.
-    let _ = socket.set_nodelay(true);
     keep_alive(&socket);
-    Ok(socket)
+    Ok(Wire::plain(socket))
 }
 
 /// Runs the log-in with a limit on its time.

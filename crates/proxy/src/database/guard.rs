@@ -1,8 +1,7 @@
 //! Who else may see, or ask for, what is shown on a connection.
 
-use tokio::net::TcpStream;
-
 use super::{Database, Leg, TlsMode};
+use crate::listen::Wire;
 
 /// What makes a connection [`Guard::Verified`].
 pub(super) const VERIFIED: &str = "TLS with spec.tls.mode `verify-full` or `verify-ca`";
@@ -27,7 +26,7 @@ pub(super) enum Guard {
 impl Guard {
     pub(super) fn of(database: &Database, leg: &Leg) -> Self {
         let verifies = matches!(database.tls.mode, TlsMode::VerifyCa | TlsMode::VerifyFull);
-        let is_local = |socket: &TcpStream| {
+        let is_local = |socket: &Wire| {
             socket.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
         };
         match leg {

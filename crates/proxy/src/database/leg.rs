@@ -5,16 +5,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use crate::listen::Wire;
 
 /// A connection to a database. Nagle's algorithm is off.
 #[derive(Debug)]
 pub(crate) enum Leg {
     /// Without TLS.
-    Plain(TcpStream),
+    Plain(Wire),
     /// With TLS. Boxed: its state is some kilobytes, and the enum moves.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Wire>>),
 }
 
 impl AsyncRead for Leg {

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use wire::postgres::startup::SSL_REQUEST;
 use wire::postgres::{CancelKey, Startup};
 
 use super::dial::{Errand, dial, in_time};
 use super::{Database, Fault, Leg, Protocol, TlsMode, provision, tls};
 use crate::error::Error;
+use crate::listen::Wire;
 use crate::live::Session;
 
 pub(super) use statement::Statements;
@@ -105,7 +105,7 @@ pub(super) async fn stop(
     .await
 }
 
-async fn begin(errand: &Errand<'_>, database: &Database) -> Result<TcpStream, Error> {
+async fn begin(errand: &Errand<'_>, database: &Database) -> Result<Wire, Error> {
     if database.protocol != Protocol::Postgres {
         return Err(errand.failed(Fault::Protocol(database.protocol.as_str())));
     }
@@ -113,11 +113,7 @@ async fn begin(errand: &Errand<'_>, database: &Database) -> Result<TcpStream, Er
 }
 
 /// Asks for TLS, and shakes hands (section 53.2.10).
-async fn encrypt(
-    errand: &Errand<'_>,
-    database: &Database,
-    mut socket: TcpStream,
-) -> Result<Leg, Fault> {
+async fn encrypt(errand: &Errand<'_>, database: &Database, mut socket: Wire) -> Result<Leg, Fault> {
     let step = "the SSLRequest";
     if database.tls.mode == TlsMode::Off {
         return Ok(Leg::Plain(socket));

@@ -26,6 +26,7 @@ use wire::cast::statement;
 use wire::sql::Dialect;
 
 use super::Protocol;
+use crate::bell::Seldom;
 use crate::live::Session;
 use crate::record::{Batch, Broken, ChannelId, Counts, Purpose, StatementsLeft};
 
@@ -72,10 +73,8 @@ pub(crate) struct Statements {
     written: u64,
     /// Texts that were given a number.
     numbered: u32,
-    /// When the batch is handed over though it is not full. Made with the first statement.
-    due: Option<Pin<Box<Sleep>>>,
-    /// Whether `due` runs.
-    armed: bool,
+    /// When the batch is handed over though it is not full. Made with its first statement.
+    due: Option<Seldom<Sleep>>,
     /// Refusals that wait for the audit log: not more than a door reads at once, since it then asks to flush.
     refusals: VecDeque<serde_json::Value>,
     /// A hand-over that waits for room.
@@ -135,7 +134,6 @@ impl Statements {
             written: 0,
             numbered: 0,
             due: None,
-            armed: false,
             refusals: VecDeque::new(),
             waiting: None,
         })
@@ -267,11 +265,8 @@ impl Statements {
 
     /// Whether something has waited long enough. Sets the alarm when it is not set.
     fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
-        let due = self.due.get_or_insert_with(|| Box::pin(tokio::time::sleep(BATCH_AGE)));
-        if !std::mem::replace(&mut self.armed, true) {
-            due.as_mut().reset(Instant::now() + BATCH_AGE);
-        }
-        due.as_mut().poll(cx).is_ready()
+        let due = self.due.get_or_insert_with(|| Seldom::new(tokio::time::sleep(BATCH_AGE)));
+        Pin::new(due).poll(cx).is_ready()
     }
 
     /// Writes down what is running: what has been begun is on record however it ends.
@@ -292,7 +287,7 @@ impl Statements {
     }
 
     fn hand_over(&mut self) -> Result<(), Broken> {
-        self.armed = false;
+        self.due = None;
         let batch = std::mem::take(&mut self.batch);
         self.written = self.written.saturating_add(batch.len() as u64);
         match self.session.recording.statements(self.channel, batch) {

@@ -13,20 +13,20 @@ use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
 };
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::dial::Errand;
 use super::{Database, DbLogin, Fault, Protocol, TargetTls, TlsMode, Trust};
+use crate::listen::Wire;
 
 /// The TLS handshake on a connection that the server is ready to encrypt.
 pub(super) async fn handshake(
     errand: &Errand<'_>,
     database: &Database,
-    socket: TcpStream,
+    socket: Wire,
     alpn: &[&[u8]],
-) -> Result<TlsStream<TcpStream>, Fault> {
+) -> Result<TlsStream<Wire>, Fault> {
     let name = server_name(database)?;
     let wanted: Box<str> = name.to_str().into();
     let mut config = config(errand, database)?;

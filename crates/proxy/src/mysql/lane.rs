@@ -88,18 +88,16 @@ impl Lane {
             self.buf.reserve(room);
         }
         let spare = self.buf.capacity().saturating_sub(self.buf.len());
-        match poll_read_buf(Pin::new(from), cx, &mut self.buf) {
-            Poll::Pending => {
-                if self.buf.is_empty() {
-                    self.buf = BytesMut::new();
-                    self.busy = false;
-                }
-                Poll::Pending
-            }
-            Poll::Ready(read) => {
-                self.busy = read.as_ref().is_ok_and(|n| *n >= spare.min(16 * 1024));
-                Poll::Ready(read)
-            }
+        let read = ready!(poll_read_buf(Pin::new(from), cx, &mut self.buf));
+        self.busy = read.as_ref().is_ok_and(|n| *n >= spare.min(16 * 1024));
+        Poll::Ready(read)
+    }
+
+    /// Gives back the memory of a quiet direction.
+    pub(super) fn rest(&mut self) {
+        if self.buf.is_empty() {
+            self.buf = BytesMut::new();
+            self.busy = false;
         }
     }
 

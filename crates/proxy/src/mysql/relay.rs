@@ -27,6 +27,7 @@ use super::lane::{self, Lane};
 use super::say::{self, Words};
 use super::stop::stop;
 use super::unrecorded;
+use crate::bell::Bell;
 use crate::corridor::Ended;
 use crate::database::Fault;
 use crate::database::mysql::RESTRICT;
@@ -94,6 +95,21 @@ pub(super) struct Relay<F, B> {
     behind: bool,
     /// A statement of ours is awaited, and so many bytes of its answer are there: they are not the client's.
     aside: Option<usize>,
+    hears: Hears,
+}
+
+/// Which side may have something to say: those that have rung and were not heard out.
+#[derive(Debug, Default)]
+struct Hears {
+    client: bool,
+    server: bool,
+}
+
+/// What wakes a relay.
+#[derive(Debug)]
+struct Bells {
+    client: Bell,
+    server: Bell,
 }
 
 impl<F, B> Relay<F, B>
@@ -127,16 +143,18 @@ where
             deaf: false,
             behind: false,
             aside: None,
+            hears: Hears::default(),
         }
     }
 
     /// Relays until one side leaves, or the session is cut.
     pub(super) async fn run(mut self: Box<Self>, cut: impl Future<Output = Cut> + Send) -> Ended {
         let mut cut = pin!(cut);
+        let mut bells = Bells { client: Bell::new(), server: Bell::new() };
         let end = tokio::select! {
             biased;
             cut = &mut cut => End::Cut(cut),
-            end = poll_fn(|cx| self.poll(cx)) => end,
+            end = poll_fn(|cx| self.poll(&mut bells, cx)) => end,
         };
         let (ended, word) = match end {
             End::Left => {
@@ -172,13 +190,17 @@ where
         Ended::Failed(Error::Database { target, fault: Box::new(fault) })
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(&mut self, bells: &mut Bells, cx: &mut Context<'_>) -> Poll<End> {
+        self.hears.client |= bells.client.has_rung(cx);
+        self.hears.server |= bells.server.has_rung(cx);
         loop {
-            match self.turn(cx) {
+            match self.turn(bells, cx) {
                 Err(end) => return Poll::Ready(end),
                 Ok(true) => {}
                 Ok(false) => {
                     self.replies.rest();
+                    self.up.rest();
+                    self.down.rest();
                     return Poll::Pending;
                 }
             }
@@ -186,25 +208,26 @@ where
     }
 
     /// One turn of everything; whether anything moved.
-    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+    fn turn(&mut self, bells: &Bells, cx: &mut Context<'_>) -> Result<bool, End> {
+        let (mut client, mut server) = (bells.client.context(), bells.server.context());
         self.write_down(cx)?;
-        let mut moved = self.hear_client(cx)?;
+        let mut moved = self.hear_client(&mut client)?;
         self.decide();
         if !self.deaf {
             // A server that takes nothing more may still have said why: that is read first.
-            match self.up.poll_drain(cx, &mut self.back) {
+            match self.up.poll_drain(&mut server, &mut self.back) {
                 Ok(drained) => moved |= drained,
                 Err(_) => self.deaf = true,
             }
         }
-        moved |= self.hear_server(cx)?;
+        moved |= self.hear_server(&mut server)?;
         // What was held may be decided on now.
         if self.held.is_some() {
             let ready = self.up.ready;
             self.decide();
             moved |= self.held.is_none() || self.up.ready > ready;
         }
-        moved |= self.down.poll_drain(cx, &mut self.front).map_err(|_| End::Left)?;
+        moved |= self.down.poll_drain(&mut client, &mut self.front).map_err(|_| End::Left)?;
         if self.left && (self.deaf || self.up.is_drained()) {
             return Err(End::Left);
         }
@@ -226,11 +249,14 @@ where
 
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let most = lane::MOST.max(self.up.ready.saturating_add(self.wants));
-        if self.left || self.behind || self.up.buf.len() >= most {
+        if !self.hears.client || self.left || self.behind || self.up.buf.len() >= most {
             return Ok(false);
         }
         match self.up.poll_fill(cx, &mut self.front) {
-            Poll::Pending => Ok(false),
+            Poll::Pending => {
+                self.hears.client = false;
+                Ok(false)
+            }
             Poll::Ready(Ok(0) | Err(_)) => {
                 self.left = true;
                 Ok(true)
@@ -369,17 +395,21 @@ where
         if self.gone || self.down.buf.len() >= lane::MOST {
             return Ok(false);
         }
-        match self.down.poll_fill(cx, &mut self.back) {
-            Poll::Pending if self.down.unseen().is_empty() => Ok(false),
-            Poll::Ready(Ok(0) | Err(_)) => {
-                self.gone = true;
-                Ok(true)
-            }
-            Poll::Pending | Poll::Ready(Ok(_)) => {
-                self.walk()?;
-                Ok(true)
+        if self.hears.server {
+            match self.down.poll_fill(cx, &mut self.back) {
+                Poll::Pending => self.hears.server = false,
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.gone = true;
+                    return Ok(true);
+                }
+                Poll::Ready(Ok(_)) => {}
             }
         }
+        if self.down.unseen().is_empty() {
+            return Ok(false);
+        }
+        self.walk()?;
+        Ok(true)
     }
 
     /// Looks at what the server has sent, and lets it go on.

@@ -31,6 +31,7 @@ use wire::postgres::{CancelKey, write};
 
 use super::cancel::Issued;
 use super::{Guest, say};
+use crate::bell::{Bell, Seldom};
 use crate::corridor::Ended;
 use crate::database::postgres::PgLeg;
 use crate::database::statements::Statements;
@@ -69,6 +70,27 @@ struct Relay<C, S, W: Watch, K> {
     broken: bool,
     /// The client's messages wait until some of them are answered.
     waits: bool,
+    hears: Hears,
+}
+
+/// Which side may have something to say: those that have rung and were not heard out.
+#[derive(Debug, Default)]
+struct Hears {
+    client: bool,
+    server: bool,
+}
+
+/// What wakes a relay.
+#[derive(Debug)]
+struct Bells {
+    client: Bell,
+    server: Bell,
+}
+
+impl Bells {
+    fn new() -> Self {
+        Self { client: Bell::new(), server: Bell::new() }
+    }
 }
 
 /// Why a relay ended by itself.
@@ -94,7 +116,14 @@ where
     K: FnMut(CancelKey) -> CancelKey,
 {
     /// Moves what can be moved. `heard` is called when the client has said something.
-    fn poll(&mut self, heard: &mut impl FnMut(), cx: &mut Context<'_>) -> Poll<Over> {
+    fn poll(
+        &mut self,
+        bells: &mut Bells,
+        heard: &mut impl FnMut(),
+        cx: &mut Context<'_>,
+    ) -> Poll<Over> {
+        self.hears.client |= bells.client.has_rung(cx);
+        self.hears.server |= bells.server.has_rung(cx);
         for _ in 0..MAX_TURNS {
             let mut moved = false;
             let behind = match self.ledger.watch.poll_flush(cx) {
@@ -102,13 +131,15 @@ where
                 Poll::Ready(Err(broken)) => return Poll::Ready(Over::Unwritten(broken)),
                 Poll::Pending => true,
             };
-            if let Some(over) = self.poll_down(&mut moved, cx) {
+            if let Some(over) = self.poll_down(bells, &mut moved) {
                 return Poll::Ready(over);
             }
-            if let Some(over) = self.poll_up(behind, &mut moved, heard, cx) {
+            if let Some(over) = self.poll_up(bells, behind, &mut moved, heard) {
                 return Poll::Ready(over);
             }
             if !moved {
+                self.up.rest();
+                self.down.rest();
                 return Poll::Pending;
             }
         }
@@ -117,10 +148,10 @@ where
     }
 
     /// From the database to the client.
-    fn poll_down(&mut self, moved: &mut bool, cx: &mut Context<'_>) -> Option<Over> {
-        while !self.lost && self.down.has_room() {
-            match self.down.poll_read(&mut self.server, cx) {
-                Poll::Pending => break,
+    fn poll_down(&mut self, bells: &Bells, moved: &mut bool) -> Option<Over> {
+        while self.hears.server && !self.lost && self.down.has_room() {
+            match self.down.poll_read(&mut self.server, &mut bells.server.context()) {
+                Poll::Pending => self.hears.server = false,
                 Poll::Ready(Ok(0) | Err(_)) => self.lost = true,
                 Poll::Ready(Ok(_)) => {
                     *moved = true;
@@ -133,7 +164,7 @@ where
         if !self.unsaid.is_empty() && self.down.is_between_frames() {
             self.down.say(&std::mem::take(&mut self.unsaid));
         }
-        match self.down.poll_drain(&mut self.client, moved, cx) {
+        match self.down.poll_drain(&mut self.client, moved, &mut bells.client.context()) {
             Poll::Ready(Err(_)) => Some(Over::Left),
             Poll::Ready(Ok(())) if self.lost && self.left => Some(Over::Left),
             Poll::Ready(Ok(())) if self.lost => Some(Over::Lost),
@@ -144,10 +175,10 @@ where
     /// From the client to the database. While the recording is `behind`, nothing more is taken from him.
     fn poll_up(
         &mut self,
+        bells: &Bells,
         behind: bool,
         moved: &mut bool,
         heard: &mut impl FnMut(),
-        cx: &mut Context<'_>,
     ) -> Option<Over> {
         if self.broken {
             return Some(if self.left { Over::Left } else { Over::Lost });
@@ -158,9 +189,9 @@ where
         {
             return Some(Over::BadClient(error));
         }
-        while !self.left && !self.waits && !behind && self.up.has_room() {
-            match self.up.poll_read(&mut self.client, cx) {
-                Poll::Pending => break,
+        while self.hears.client && !self.left && !self.waits && !behind && self.up.has_room() {
+            match self.up.poll_read(&mut self.client, &mut bells.client.context()) {
+                Poll::Pending => self.hears.client = false,
                 Poll::Ready(Ok(0) | Err(_)) => self.left = true,
                 Poll::Ready(Ok(_)) => {
                     *moved = true;
@@ -171,7 +202,7 @@ where
                 }
             }
         }
-        match self.up.poll_drain(&mut self.server, moved, cx) {
+        match self.up.poll_drain(&mut self.server, moved, &mut bells.server.context()) {
             Poll::Ready(Err(_)) => {
                 // What the database still has to say, perhaps why, is passed on first.
                 (self.broken, *moved) = (true, true);
@@ -251,12 +282,15 @@ where
             return Ok(Over::BadClient(error));
         }
         let mut notices = session.notices();
+        let mut bells = Bells::new();
         loop {
+            let mut noticed = Seldom::new(notices.changed());
             tokio::select! {
                 biased;
-                over = poll_fn(|cx| self.poll(&mut || session.heard(), cx)) => return Ok(over),
+                over = poll_fn(|cx| self.poll(&mut bells, &mut || session.heard(), cx)) => return Ok(over),
                 cut = &mut cut => return Err(cut),
-                Ok(()) = notices.changed() => {
+                Ok(()) = &mut noticed => {
+                    drop(noticed);
                     if let Notice::Warning(line) = &*notices.borrow_and_update() {
                         say::warning(&mut self.unsaid, line);
                     }
@@ -333,6 +367,7 @@ pub(super) async fn run(
         lost: false,
         broken: false,
         waits: false,
+        hears: Hears::default(),
     };
     drop((guest.ahead, leg.ahead, guest.startup));
     let over = relay.go(&session, &mut cut).await;

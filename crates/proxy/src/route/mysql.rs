@@ -20,7 +20,7 @@ pub(crate) async fn mysql(house: Arc<House>, wire: Wire, peer: SocketAddr, slot:
     match tokio::time::timeout(FIRST_BYTES_WAIT, greeting).await {
         Ok(Some((secured, greeted))) => {
             let peer = secured.peer;
-            log_end(peer, &mysql::serve(house, secured, Some(greeted)).await);
+            log_end(peer, &Box::pin(mysql::serve(house, secured, Some(greeted))).await);
         }
         Ok(None) => {}
         Err(_) => tracing::debug!(%peer, "a MySQL client did not answer the greeting in time"),

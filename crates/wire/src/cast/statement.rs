@@ -25,7 +25,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{number, quoted, text::Utf8};
+use super::{decimal, number, quoted, text::Utf8};
 
 /// Bytes of a text that are kept.
 pub const MAX_SQL: usize = 1 << 20;
@@ -38,7 +38,8 @@ const MAX_MESSAGE: usize = 4 << 10;
 
 /// Begins a statement.
 pub fn open(n: u64, json: &mut Vec<u8>) {
-    number(json, format_args!("{{\"n\":{n}"));
+    json.extend_from_slice(b"{\"n\":");
+    decimal(json, n);
 }
 
 /// Its text, cut at [`MAX_SQL`]; `length` is how many bytes it has in all.
@@ -53,7 +54,8 @@ pub fn sql(text: &[u8], length: usize, json: &mut Vec<u8>) {
 
 /// The number of its text.
 pub fn prepared(p: u32, json: &mut Vec<u8>) {
-    number(json, format_args!(",\"p\":{p}"));
+    json.extend_from_slice(b",\"p\":");
+    decimal(json, p.into());
 }
 
 /// Its values.
@@ -101,12 +103,21 @@ pub struct Outcome<'a> {
 /// What became of it, and how long that took.
 pub fn outcome(outcome: &Outcome<'_>, took: Duration, json: &mut Vec<u8>) {
     if let Some(rows) = outcome.rows {
-        number(json, format_args!(",\"rows\":{rows}"));
+        json.extend_from_slice(b",\"rows\":");
+        decimal(json, rows);
     }
-    let micros = took.as_micros();
-    number(json, format_args!(",\"ms\":{}.{:03}", micros / 1000, micros % 1000));
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    json.extend_from_slice(b",\"ms\":");
+    decimal(json, micros / 1000);
+    // A thousand more has all three digits that are wanted, and a place for the point before them.
+    let begin = json.len();
+    decimal(json, micros % 1000 + 1000);
+    if let Some(first) = json.get_mut(begin) {
+        *first = b'.';
+    }
     if outcome.bytes > 0 {
-        number(json, format_args!(",\"bytes\":{}", outcome.bytes));
+        json.extend_from_slice(b",\"bytes\":");
+        decimal(json, outcome.bytes);
     }
     if let Some((code, message)) = outcome.error {
         json.extend_from_slice(b",\"err\":[");

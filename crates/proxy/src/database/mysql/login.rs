@@ -2,7 +2,6 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use wire::mysql::{
     Answer, Attributes, Capabilities, FAST_AUTH_SUCCESS, Greeting, MAX_HANDSHAKE, Malformed,
     Response, ServerError as WireError, collation_for, put_packet, take,
@@ -13,6 +12,7 @@ use super::{MyLeg, MyWanted};
 use crate::database::dial::Errand;
 use crate::database::guard::{Guard, VERIFIED};
 use crate::database::{Database, DbLogin, Fault, Leg, ServerError, TlsMode, tls};
+use crate::listen::Wire;
 
 const STEP: &str = "the log-in";
 
@@ -92,7 +92,7 @@ pub(super) fn server_error(error: &WireError) -> Fault {
 pub(super) async fn log_in(
     errand: &Errand<'_>,
     database: &Database,
-    socket: TcpStream,
+    socket: Wire,
     wanted: &MyWanted,
 ) -> Result<MyLeg, Fault> {
     let mut packets = Packets { stream: socket, buffer: BytesMut::with_capacity(1024), seq: 0 };
@@ -138,7 +138,7 @@ fn agreed(greeting: &Greeting, wanted: &MyWanted) -> Capabilities {
 async fn encrypt(
     errand: &Errand<'_>,
     database: &Database,
-    mut packets: Packets<TcpStream>,
+    mut packets: Packets<Wire>,
     greeting: &Greeting,
     response: &mut Response<'_>,
 ) -> Result<Packets<Leg>, Fault> {

@@ -78,9 +78,11 @@ fn relay(buffer: usize) -> Ends {
         lost: false,
         broken: false,
         waits: false,
+        hears: Hears::default(),
     };
     let relay = tokio::spawn(async move {
-        let over = poll_fn(|cx| relay.poll(&mut || {}, cx)).await;
+        let mut bells = Bells::new();
+        let over = poll_fn(|cx| relay.poll(&mut bells, &mut || {}, cx)).await;
         (over, relay.ledger.watch.0)
     });
     Ends { client, server, relay }

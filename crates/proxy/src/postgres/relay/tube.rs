@@ -10,12 +10,13 @@
 //! memory.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 use wire::postgres::Malformed;
 use wire::postgres::walk::Walker;
@@ -67,15 +68,22 @@ impl Tube {
         source: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if self.buf.capacity() == 0 {
+            // On the stack: most messages are short, and a buffer of their own length is soon had.
+            let mut space = [MaybeUninit::uninit(); QUIET];
+            let mut space = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(source).poll_read(cx, &mut space))?;
+            let read = space.filled();
+            self.size = if read.len() == QUIET { BATCH } else { QUIET };
+            self.buf.extend_from_slice(read);
+            return Poll::Ready(Ok(read.len()));
+        }
         let size = self.size.clamp(QUIET, BATCH);
         if self.buf.capacity().saturating_sub(self.buf.len()) < size {
             self.buf.reserve(size);
         }
-        let read = poll_read_buf(Pin::new(source), cx, &mut (&mut self.buf).limit(size));
-        if read.is_pending() && self.buf.is_empty() {
-            self.buf = Vec::new();
-        }
-        let read = ready!(read)?;
+        let mut space = (&mut self.buf).limit(size);
+        let read = ready!(poll_read_buf(Pin::new(source), cx, &mut space))?;
         self.size = match read {
             // TLS gives what one record holds, so a full record is a sign that more will come.
             read if read >= size || read >= QUIET => size.saturating_mul(4),
@@ -83,6 +91,13 @@ impl Tube {
             _ => size,
         };
         Poll::Ready(Ok(read))
+    }
+
+    /// Gives back the memory of a quiet direction.
+    pub(super) fn rest(&mut self) {
+        if self.buf.is_empty() {
+            self.buf = Vec::new();
+        }
     }
 
     /// Writes what is clear to be sent; ready when nothing is left. Whether anything moved is in `moved`.

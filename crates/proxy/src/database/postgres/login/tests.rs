@@ -12,7 +12,7 @@ async fn answered(guard: Guard, request: Request<'_>) -> Result<Vec<u8>, Fault> 
     let mut database = database(Protocol::Postgres, &addr, "");
     database.tls.mode = TlsMode::Off;
     database.login = password("secret");
-    let leg = Leg::Plain(socket);
+    let leg = Leg::Plain(crate::listen::Wire::plain(socket));
     let mut talk = Talk { leg, buffer: BytesMut::new(), out: Vec::new(), guard, scram: None };
     let done = talk.answer(&Person::new().errand("app"), &database, request).await?;
     assert!(!done);
