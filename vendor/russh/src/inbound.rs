@@ -18,6 +18,10 @@ const LEAST_ROOM: usize = 4 * 1024;
 /// What a busy connection reads at once, in bytes.
 const MOST_ROOM: usize = 128 * 1024;
 
+/// After so many bytes a connection that brings more lets others take a turn: they pass on what it brought while the
+/// processor has it in its cache.
+const TURN: usize = 256 * 1024;
+
 /// The receiving half of the transport: what has been read, and how far it has been understood.
 #[derive(Debug)]
 pub(crate) struct Inbound {
@@ -27,6 +31,8 @@ pub(crate) struct Inbound {
     expected: usize,
     /// How much the next read asks for.
     room: usize,
+    /// Bytes read since this connection last let others take a turn.
+    turn: usize,
     /// Payload bytes since the last key exchange.
     pub bytes: usize,
     /// Sequence numbers are on 32 bits and wrap (RFC 4253, section 6.4).
@@ -39,6 +45,7 @@ impl Inbound {
             ahead: BytesMut::new(),
             expected: 0,
             room: LEAST_ROOM,
+            turn: 0,
             bytes: 0,
             seqn: Wrapping(0),
         }
@@ -95,6 +102,10 @@ impl Inbound {
 
     /// Reads once. While it waits with nothing in hand it holds no memory.
     async fn fill<R: AsyncRead + Unpin>(&mut self, stream: &mut R) -> Result<(), Error> {
+        if self.turn >= TURN {
+            self.turn = 0;
+            tokio::task::yield_now().await;
+        }
         let missing = self.expected.saturating_sub(self.ahead.len());
         let (n, room) = std::future::poll_fn(|cx| {
             if self.ahead.capacity() - self.ahead.len() < missing.max(self.room / 2) {
@@ -111,6 +122,7 @@ impl Inbound {
         if n == 0 {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
         }
+        self.turn = if n < LEAST_ROOM { 0 } else { self.turn + n };
         if n == room {
             self.room = (self.room * 4).min(MOST_ROOM);
         } else if n < self.room / 8 {

@@ -405,6 +405,9 @@ impl IncomingSshPacket {
 /// So many bytes are collected for one write; more only if a single message brings them.
 const MOST_UNWRITTEN: usize = 256 * 1024;
 
+/// From so many bytes on, what waits to be written is part of a transfer.
+const TRANSFER: usize = 16 * 1024;
+
 /// Packet writer for constructing and encrypting outgoing SSH packets.
 pub(crate) struct PacketWriter {
     cipher: Box<dyn SealingKey + Send>,
@@ -624,6 +627,13 @@ impl PacketWriter {
     /// Whether so much waits to be written that it should be, before more is taken from the application.
     pub(crate) fn is_full(&self) -> bool {
         self.write_buffer.buffer.len() >= MOST_UNWRITTEN
+    }
+
+    /// Whether what waits to be written is part of a transfer: who sends it has sent more, and a large write costs less than
+    /// several small ones.
+    pub(crate) fn expects_more(&self) -> bool {
+        let unwritten = self.write_buffer.buffer.len();
+        (TRANSFER..MOST_UNWRITTEN).contains(&unwritten)
     }
 
     pub async fn flush_into<W: AsyncWrite + Unpin>(&mut self, w: &mut W) -> std::io::Result<()> {

@@ -659,6 +659,8 @@ impl Session {
         let reading = start_reading(stream_read, inbound, opening_cipher);
         pin!(reading);
         let mut is_reading = None;
+        // A message was taken from the application, and what came of it is not written yet.
+        let mut taken = false;
 
         #[allow(clippy::panic)] // false positive in macro
         while !self.common.disconnected {
@@ -695,7 +697,8 @@ impl Session {
                         break;
                     }
                 }
-                if drained > 0 {
+                if drained > 0 || taken {
+                    taken = false;
                     self.flush()?;
                     crate::flush_or_timeout(
                         &mut self.common.packet_writer,
@@ -799,6 +802,15 @@ impl Session {
                         None => {
                             debug!("self.receiver: received None");
                         }
+                    }
+                    // What came with it is taken first, and all of it is written at once.
+                    if self.common.packet_writer.expects_more()
+                        && !self.common.disconnected
+                        && !self.kex.active()
+                        && !self.common.has_any_pending_data()
+                    {
+                        taken = true;
+                        continue;
                     }
                 }
             }
