@@ -208,7 +208,7 @@ async function story() {
   tell('administration: a role is edited, checked while typing, and its effect is told');
   await admin.goto('/roles');
   await clean(admin, 'roles');
-  await admin.getByRole('link', { name: /dba/ }).click();
+  await admin.locator('a[href="/roles/dba"]').click();
   const editor = admin.getByLabel('The role as YAML');
   await editor.waitFor();
   const yaml = await editor.inputValue();
@@ -237,7 +237,7 @@ async function story() {
   await admin.keyboard.press('Escape');
   await admin.getByLabel('Request', { exact: true }).fill(id);
   await admin.getByRole('button', { name: 'request.reviewed' }).first().click();
-  await admin.getByText(/"decision": "approve"/).waitFor();
+  await admin.getByRole('row').filter({ hasText: '"code": "request.reviewed"' }).getByText(id).first().waitFor();
   const [download] = await Promise.all([admin.waitForEvent('download'), admin.getByRole('button', { name: 'CSV' }).click()]);
   assert.match(download.suggestedFilename(), /^audit-.*\.csv$/);
 

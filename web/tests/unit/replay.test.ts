@@ -121,6 +121,13 @@ test('a broken recording plays to the break and says where it is', () => {
   assert.match(new Reader().read('{}\n').length === 0 ? 'nothing' : '', /nothing/);
 });
 
+test('what has no terminal begins each line at its beginning', () => {
+  const tape = new Tape();
+  tape.feed('{"version":3,"term":{"cols":20,"rows":4}}\n[0.1,"b","command seq 2"]\n[0.1,"o","1\\n2\\n"]\n');
+  tape.indexAll();
+  assert.deepEqual(tape.transcript().map((line) => line.text), ['1', '2']);
+});
+
 test('pauses are cut and times find their way there and back', () => {
   const tape = new Tape();
   tape.feed(CAST);
