@@ -236,6 +236,7 @@ async function story() {
   await clean(admin, 'verified log');
   await admin.keyboard.press('Escape');
   await admin.getByLabel('Request', { exact: true }).fill(id);
+  await admin.getByRole('button', { name: 'login.succeeded' }).first().waitFor({ state: 'detached' });
   await admin.getByRole('button', { name: 'request.reviewed' }).first().click();
   await admin.getByRole('row').filter({ hasText: '"code": "request.reviewed"' }).getByText(id).first().waitFor();
   const [download] = await Promise.all([admin.waitForEvent('download'), admin.getByRole('button', { name: 'CSV' }).click()]);
