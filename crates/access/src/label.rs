@@ -6,10 +6,11 @@
 
 use crate::{
     expr::{Expr, Field, Values},
-    identity::User,
+    identity::{Traits, User},
     target::Labels,
     template::{Entry, Patterns},
 };
+use std::borrow::Cow;
 
 /// A compiled selector, without its expression.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +56,21 @@ impl LabelSelector {
                     !keys.is_empty() && keys.iter().all(|key| found(key, values))
                 }
             })
+    }
+}
+
+impl LabelSelector {
+    /// The keys that every selected target carries with one of these values. Of what is selected this says only a part:
+    /// a key or a value that is a pattern is left out.
+    pub(crate) fn written<'s>(
+        &'s self,
+        traits: &'s Traits,
+    ) -> impl Iterator<Item = (&'s str, Vec<Cow<'s, str>>)> {
+        let entries = if self.everything { &[] } else { self.entries.as_slice() };
+        entries.iter().filter_map(|(key, values)| match key {
+            Key::Exact(key) => Some((&**key, values.written(traits)?)),
+            Key::Template(_) => None,
+        })
     }
 }
 

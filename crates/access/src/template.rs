@@ -304,6 +304,13 @@ impl Patterns {
         texts
     }
 
+    /// Every text the entries match, where all of them are written out or filled in; `None` where a pattern is among them.
+    pub(crate) fn written<'a>(&'a self, traits: &'a Traits) -> Option<Vec<Cow<'a, str>>> {
+        let plain = |entry: &Entry| entry.fixed().is_none_or(Pattern::is_literal);
+        let texts = || self.entries.iter().flat_map(|entry| entry.texts(traits)).collect();
+        self.entries.iter().all(plain).then(texts)
+    }
+
     /// Whether nothing is listed.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

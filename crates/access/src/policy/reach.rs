@@ -1,5 +1,9 @@
 //! What someone can reach, and what they could ask for: `tsh ls`.
 
+mod shortlist;
+#[cfg(test)]
+mod tests;
+
 use super::{Policy, decide::Carried, extent::Extent, held::Held};
 use crate::{
     ask::Action,
@@ -12,6 +16,7 @@ use crate::{
     target::{Target, TargetId, TargetKind},
 };
 use jiff::Timestamp;
+use shortlist::{Shortlist, frequencies};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One target, as one user sees it.
@@ -66,14 +71,17 @@ impl Policy {
             return Vec::new();
         }
         let asker = Asker::new(self, user);
-        let wanted = Wanted {
-            roles: self.roles().filter(|role| asker.may_ask(role.name(), Manner::Role)).collect(),
-            searches: self
-                .roles()
-                .filter(|role| asker.may_ask(role.name(), Manner::Search))
-                .collect(),
+        let frequencies = frequencies(self);
+        let askable = |manner| {
+            let roles = self.roles().filter(|role| asker.may_ask(role.name(), manner)).collect();
+            Shortlist::new(roles, user, &frequencies)
         };
-        self.targets().filter_map(|target| self.reach_of(&held, &wanted, target, now)).collect()
+        let (roles, searches) = (askable(Manner::Role), askable(Manner::Search));
+        let reached = self.targets().filter_map(|target| {
+            let wanted = Wanted { roles: roles.near(target), searches: searches.near(target) };
+            self.reach_of(&held, &wanted, target, now)
+        });
+        reached.collect()
     }
 
     fn reach_of(
@@ -224,7 +232,7 @@ fn way_in(held: &Held<'_>, action: &Action, carried: Carried<'_>) -> Open {
     }
 }
 
-/// What may be asked for.
+/// What may be asked for, as far as it may select one target.
 struct Wanted<'p> {
     roles: Vec<&'p Role>,
     searches: Vec<&'p Role>,
