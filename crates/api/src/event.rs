@@ -123,6 +123,9 @@ pub struct Cut {
     /// The requested role it was cut for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The ceiling cut it: an extension moves the end to at most 14 days from when it was asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ceiling: bool,
 }
 
 /// The request an extension refers to.

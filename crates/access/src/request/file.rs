@@ -57,7 +57,11 @@ pub fn file(
     let roles = wanted(policy, &asker, &draft, &resources)?;
     check_reason(&asker, &roles, &draft.reason)?;
 
-    let (duration, cut) = length::granted(&asker, &roles, manner, draft.duration)?;
+    let granted = length::granted(&asker, &roles, manner, draft.duration)?;
+    let (duration, cut) = match extended {
+        Some(extension) => length::moved(extension, granted, now)?,
+        None => granted,
+    };
     let mut answer_by = length::answer_by(draft.pending_ttl, duration, now)?;
     if let Some(extension) = extended {
         answer_by = answer_by.min(extension.from);

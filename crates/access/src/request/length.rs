@@ -1,7 +1,7 @@
 //! How long: what was asked for, what the roles allow, what is waited for (the law, §6).
 
 use super::{
-    Limit, LimitKind, Refusal,
+    Extension, Limit, LimitKind, Refusal,
     asker::{Asker, Manner},
 };
 use crate::name::RoleName;
@@ -52,6 +52,25 @@ pub(super) fn granted(
     let limit = limit.min(MAX_DURATION);
     let cut = asked.filter(|asked| *asked > limit).map(|asked| Limit { asked, kind });
     Ok((asked.unwrap_or(DEFAULT_DURATION).min(limit), cut))
+}
+
+/// For how long an extension asked for at `now` moves the end, and which limit cut it: to at most [`MAX_DURATION`] from
+/// `now`. However often a grant is extended, somebody looks at it at least so often, and no grant lasts longer from its
+/// approval (the law, §6).
+pub(super) fn moved(
+    extension: Extension,
+    (duration, cut): (SignedDuration, Option<Limit>),
+    now: Timestamp,
+) -> Result<(SignedDuration, Option<Limit>), Refusal> {
+    let room = later(now, MAX_DURATION).duration_since(extension.from);
+    if room <= SignedDuration::ZERO {
+        return Err(Refusal::ExtensionTooFar(extension.request));
+    }
+    if duration <= room {
+        return Ok((duration, cut));
+    }
+    let asked = cut.map_or(duration, |cut| cut.asked);
+    Ok((room, Some(Limit { asked, kind: LimitKind::Ceiling })))
 }
 
 /// Until when an answer counts. Someone who asks for three days can wait as long for the answer.

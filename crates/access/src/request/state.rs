@@ -141,6 +141,8 @@ pub struct Limit {
 /// Which limit cut a duration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LimitKind {
+    /// A grant ends at most [`MAX_DURATION`](super::MAX_DURATION) after it, or its extension, was asked for.
+    Ceiling,
     /// No role of the requester says how long: the default.
     Default,
     /// `request.max_duration` of this role of the requester, for this requested role.

@@ -3,6 +3,7 @@
 mod administering;
 mod asking;
 mod document;
+mod extending;
 mod limits;
 mod look;
 mod reviewing;
@@ -17,6 +18,7 @@ pub(crate) fn run(case: &Value) -> Option<Result<(), String>> {
     let has = |key: &str| case.get(key).is_some();
     let request = |key: &str| case["request"].get(key).is_some();
     Some(match () {
+        () if has("granted") && has("extend") => extending::extended(case),
         () if has("context") && has("expression") => look::expression(case),
         () if has("expression") && case["expect"] == "PARSE_ERROR" => look::broken_expression(case),
         () if has("users") && has("steps") && has("request") => reviewing::steps(case),

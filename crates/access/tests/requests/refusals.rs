@@ -27,6 +27,7 @@ fn every_refusal() -> Vec<Refusal> {
         DurationTooLong,
         ExtendedIsOver(id),
         ExtensionAsksMore(id),
+        ExtensionTooFar(id),
         GrantEnded(at("11:00")),
         InvalidKind { kinds: names(&["namespaces", "pods"]) },
         ListGrantsLess("oncall".into()),
@@ -95,6 +96,7 @@ fn a_refusal_says_what_failed_and_what_to_do_next() {
         extended_is_over (Conflict): request bc8ca931-fec9-4b15, which this one extends, is over
             hint: ask anew with `tsh request new`
         extension_asks_more (Invalid): an extension asks for what request bc8ca931-fec9-4b15 granted: leave out roles and resources
+        extension_too_far (Conflict): request bc8ca931-fec9-4b15 ends as late as a grant may, 14 days from now: its end cannot be moved yet
         grant_ended (Conflict): the grant ended at 2026-03-02T11:00:00Z
             hint: ask anew with `tsh request new`
         invalid_kind (Forbidden): no role in search_as_roles may be asked for every Kubernetes kind among these: namespaces, pods

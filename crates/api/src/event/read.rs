@@ -111,6 +111,7 @@ fn review(act: Act, own: Review) -> Result<access::review::Review, InvalidEvent>
 
 fn cut(cut: Cut) -> Result<law::Limit, InvalidEvent> {
     let kind = match (&cut.through, &cut.role) {
+        _ if cut.ceiling => LimitKind::Ceiling,
         (Some(through), Some(role)) => LimitKind::Role {
             through: parse("cut.through", through)?,
             role: parse("cut.role", role)?,

@@ -103,10 +103,10 @@ impl From<&law::Outcome> for Outcome {
 
 fn cut(limit: &law::Limit) -> Cut {
     let (through, role) = match &limit.kind {
-        LimitKind::Default => (None, None),
+        LimitKind::Ceiling | LimitKind::Default => (None, None),
         LimitKind::Role { through, role } => (Some(through.to_string()), Some(role.to_string())),
     };
-    Cut { asked: Span(limit.asked), through, role }
+    Cut { asked: Span(limit.asked), through, role, ceiling: limit.kind == LimitKind::Ceiling }
 }
 
 fn term(term: &access::threshold::Term) -> Term {

@@ -154,6 +154,9 @@ fn state(status: Status) -> RequestState {
 
 fn cut(asked: Span, kind: &LimitKind) -> String {
     match kind {
+        LimitKind::Ceiling => {
+            format!("asked for {asked}; an extension ends at most 14d from when it is asked for")
+        }
         LimitKind::Default => {
             format!("asked for {asked}; no role says how long, so the default holds")
         }

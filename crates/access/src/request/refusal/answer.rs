@@ -16,6 +16,7 @@ impl Refusal {
             Self::DurationNotPositive | Self::DurationTooLong => "invalid_duration",
             Self::ExtendedIsOver(_) => "extended_is_over",
             Self::ExtensionAsksMore(_) => "extension_asks_more",
+            Self::ExtensionTooFar(_) => "extension_too_far",
             Self::OwnDecided => "filed_decided",
             Self::GrantEnded(_) => "grant_ended",
             Self::InvalidKind { .. } => "invalid_kind",
@@ -64,6 +65,7 @@ impl Refusal {
             | Self::AlreadyReviewed
             | Self::Closed { .. }
             | Self::ExtendedIsOver(_)
+            | Self::ExtensionTooFar(_)
             | Self::GrantEnded(_)
             | Self::NotApproved
             | Self::NotExtendable(_)
@@ -139,6 +141,7 @@ impl Refusal {
             | Self::Closed { .. }
             | Self::DurationLengthened
             | Self::ExtensionAsksMore(_)
+            | Self::ExtensionTooFar(_)
             | Self::InvalidKind { .. }
             | Self::ListGrantsLess(_)
             | Self::Nothing
