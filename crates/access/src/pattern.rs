@@ -40,7 +40,7 @@ impl Pattern {
     /// The longest pattern, in bytes.
     pub const MAX: usize = 1024;
     /// What a compiled regular expression may take, in bytes.
-    const COMPILED_MAX: usize = 256 * 1024;
+    pub(crate) const COMPILED_MAX: usize = 256 * 1024;
 
     /// Compiles a pattern.
     ///
@@ -123,6 +123,11 @@ impl Pattern {
         matches!(self.kind, Kind::Regex(_))
             && regex_inside(&self.text).is_some_and(has_outer_alternative)
     }
+}
+
+/// How many regular expressions stand in this text of a role, at most: it is one, or names the functions that take them.
+pub(crate) fn regexes(text: &str) -> usize {
+    if regex_inside(text).is_some() { 1 } else { text.matches("regexp").count() }
 }
 
 /// `regexp.replace` of expressions and templates, compiled.

@@ -4,7 +4,7 @@ use super::LIST_MAX;
 use crate::{
     expr::{Expr, Scope},
     label::{Key, LabelSelector},
-    pattern::Pattern,
+    pattern::{self, Pattern},
     role::{RoleProblem, Warning, spec::LabelsSpec},
     template::{Entry, EntryError, Patterns},
 };
@@ -12,12 +12,38 @@ use crate::{
 pub(super) const SIDE_ALLOW: &str = "allow";
 pub(super) const SIDE_DENY: &str = "deny";
 
+/// The most patterns and templates of one role, over all its lists: each is tried for each ask.
+const MATCHERS_MAX: usize = 5000;
+/// The most expressions of one role: conditions, filters and those of labels.
+const EXPRESSIONS_MAX: usize = 200;
+/// The most regular expressions of one role, wherever they stand. Compiled, one may take
+/// [`Pattern::COMPILED_MAX`] bytes of memory.
+const REGEXES_MAX: usize = 100;
+
+/// What was compiled so far.
+#[derive(Debug, Default)]
+struct Spent {
+    matchers: usize,
+    expressions: usize,
+    regexes: usize,
+    /// The role has too much, and was told so.
+    told: bool,
+}
+
+/// What is to be compiled.
+#[derive(Clone, Copy, Debug)]
+enum Sort {
+    Expression,
+    Matcher,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) problems: Vec<RoleProblem>,
     pub(super) warnings: Vec<Warning>,
     /// Set while `deny` is read: a template dropped there would deny less than was meant.
     pub(super) refuse_broken_templates: bool,
+    spent: Spent,
 }
 
 impl Report {
@@ -27,6 +53,30 @@ impl Report {
 
     pub(super) fn warning(&mut self, path: &str, message: impl Into<String>) {
         self.warnings.push(Warning { path: path.to_owned(), message: message.into() });
+    }
+
+    /// Whether one more may be compiled. The first that is too many is told with its place, and nothing is compiled after
+    /// it: what a document costs is known before it is paid.
+    fn has_room(&mut self, path: &str, sort: Sort, text: &str) -> bool {
+        let spent = &mut self.spent;
+        match sort {
+            Sort::Expression => spent.expressions += 1,
+            Sort::Matcher => spent.matchers += 1,
+        }
+        spent.regexes += pattern::regexes(text);
+        let over = [
+            (spent.matchers, MATCHERS_MAX, "patterns and templates"),
+            (spent.expressions, EXPRESSIONS_MAX, "expressions"),
+            (spent.regexes, REGEXES_MAX, "regular expressions"),
+        ];
+        let Some((_, most, what)) = over.into_iter().find(|(count, most, _)| count > most) else {
+            return true;
+        };
+        if !core::mem::replace(&mut spent.told, true) {
+            let why = format!("one too many: a role has at most {most} {what} in all; divide it into several");
+            self.problem(path, why);
+        }
+        false
     }
 
     /// Compiles a list of patterns and templates.
@@ -43,6 +93,9 @@ impl Report {
     }
 
     fn entry(&mut self, path: &str, text: &str) -> Option<Entry> {
+        if !self.has_room(path, Sort::Matcher, text) {
+            return None;
+        }
         match Entry::parse(text) {
             Ok(entry) => {
                 if entry.fixed().is_some_and(Pattern::changed_by_anchoring) {
@@ -67,6 +120,9 @@ impl Report {
     }
 
     pub(super) fn pattern(&mut self, path: &str, text: &str) -> Option<Pattern> {
+        if !self.has_room(path, Sort::Matcher, text) {
+            return None;
+        }
         Pattern::parse(text).map_err(|error| self.problem(path, error.to_string())).ok()
     }
 
@@ -110,6 +166,9 @@ impl Report {
         scope: Scope,
     ) -> Option<Expr> {
         let text = text.filter(|text| !text.trim().is_empty())?;
+        if !self.has_room(path, Sort::Expression, text) {
+            return None;
+        }
         Expr::parse(text, scope).map_err(|error| self.problem(path, error.to_string())).ok()
     }
 }
