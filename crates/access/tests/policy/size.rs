@@ -25,22 +25,25 @@ fn cost(world: &World) -> Duration {
 fn denied(world: &World, at: &str) -> Duration {
     let (identity, ask) = (identity("carl"), ask(at));
     let mut best = Duration::MAX;
-    for _ in 0..20 {
+    for _ in 0..10 {
         let begin = Instant::now();
-        for _ in 0..10 {
+        for _ in 0..5 {
             assert!(world.policy.decide(&identity, &ask, world.now).is_err());
         }
         best = best.min(begin.elapsed());
     }
-    best / 10
+    best / 5
 }
 
 #[test]
 fn what_is_not_there_is_denied_in_the_same_words_and_the_same_time_as_what_is_forbidden() {
     let mut world = World::new();
-    let names: Vec<String> = (0..500).map(|n| format!("r-{n}")).collect();
+    let names: Vec<String> = (0..100).map(|n| format!("r-{n}")).collect();
     for name in &names {
-        world.role(name, "{allow: {logins: [root], node_labels: {env: none}}, deny: {logins: [nobody]}}");
+        world.role(
+            name,
+            "{allow: {logins: [root], node_labels: {env: none}}, deny: {logins: [nobody]}}",
+        );
     }
     world.user("carl", &names.iter().map(String::as_str).collect::<Vec<_>>());
     let told = |at: &str| {

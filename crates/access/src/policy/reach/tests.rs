@@ -1,3 +1,5 @@
+//! Looking near a target finds what looking everywhere finds.
+
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails, which is what it is for")]
 
 use super::{Reach, Wanted};
