@@ -165,6 +165,8 @@ pub struct SessionOptions {
     pub record_db_values: RecordValues,
     /// Whether what is typed into a terminal is recorded too. It holds passwords.
     pub record_input: bool,
+    /// Bytes the recording may take; at that size it ends, and with [`RecordMode::Strict`] the session. `None`: any number.
+    pub record_max_bytes: Option<u64>,
     /// Whether desktops are recorded.
     pub record_desktop: bool,
     /// Whether `-R` is allowed.

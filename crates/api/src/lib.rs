@@ -32,6 +32,7 @@ pub mod role;
 pub mod rule;
 pub mod session;
 pub mod settings;
+pub mod size;
 pub mod span;
 pub mod stream;
 pub mod token;

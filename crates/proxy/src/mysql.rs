@@ -267,12 +267,7 @@ impl Door for MyDoor {
 
 /// What is not written down does not happen.
 fn unrecorded(broken: &Broken) -> Cut {
-    Cut {
-        code: "recording_broken",
-        line: broken.public().to_owned(),
-        hint: String::new(),
-        detail: "".into(),
-    }
+    Cut::unwritten(*broken)
 }
 
 /// Connects to the database with what the client has chosen.

@@ -41,6 +41,9 @@ pub struct Keep {
     pub mode: Mode,
     /// Whether what is typed is kept too. It holds passwords, so it is off unless the role says so.
     pub input: Input,
+    /// Bytes the recording may take on disk, the last part whole; any number without. Then it ends: with a mark in it,
+    /// and with the session where that must not go on without it.
+    pub most: Option<u64>,
 }
 
 /// Whether a session may go on without a recording.
@@ -76,7 +79,7 @@ impl Keep {
             true => Input::Kept,
             false => Input::Counted,
         };
-        Self { mode, input }
+        Self { mode, input, most: permit.options().record_max_bytes }
     }
 }
 
@@ -156,16 +159,36 @@ pub enum Ending {
     Closed,
 }
 
-/// The recording can no longer be written, so the session ends.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the recording of this session can no longer be written")]
-pub struct Broken;
+/// The recording is over, so the session ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Broken {
+    /// It has the size that its role allows.
+    #[error("the recording of this session has the size that its role allows")]
+    Full,
+    /// The disk does not take it.
+    #[error("the recording of this session can no longer be written")]
+    Unwritable,
+}
 
 impl Broken {
     /// What the person at the other end is told.
     #[must_use]
     pub fn public(&self) -> &'static str {
-        "This session ends: it can no longer be recorded."
+        match self {
+            Self::Full => {
+                "This session ends: its recording has reached the size that your role allows. Connect again to go on."
+            }
+            Self::Unwritable => "This session ends: it can no longer be recorded.",
+        }
+    }
+
+    /// A stable word for the audit log.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Full => "recording_full",
+            Self::Unwritable => "recording_broken",
+        }
     }
 }
 

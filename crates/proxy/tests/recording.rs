@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use desk::{Desk, KEEP, blake3_of_x, events, meta, noise};
 use expect_test::expect;
-use proxy::record::{Ending, Input, Keep, Mode, OpenError, Outcome, Purpose};
+use proxy::record::{Broken, Ending, Input, Keep, Mode, OpenError, Outcome, Purpose};
 use store::recording::Following;
 
 fn terminal(command: Option<&str>) -> Purpose {
@@ -268,4 +268,45 @@ async fn when_the_disk_breaks_a_strict_session_ends_and_another_goes_on() {
         recording.sealed alice root@db-box 1 part broken
     "#]]
     .assert_eq(&desk.told());
+}
+
+#[tokio::test]
+async fn at_the_size_its_role_allows_a_recording_ends_with_a_mark_and_a_strict_session_with_it() {
+    let desk = Desk::open().await;
+    let keep = Keep { most: Some(1 << 20), ..KEEP };
+    let strict = desk.archive.open(meta(1), keep).await.unwrap();
+    let keep = Keep { mode: Mode::BestEffort, ..keep };
+    let best = desk.archive.open(meta(2), keep).await.unwrap();
+    let free = desk.archive.open(meta(3), KEEP).await.unwrap();
+    for (recording, number) in [(&strict, 1), (&best, 2), (&free, 3)] {
+        let shell = recording.begin(terminal(None)).await.unwrap();
+        // Letters that compress badly, three times as many.
+        let letters = Bytes::from(noise(3 << 20, number));
+        for at in (0..letters.len()).step_by(64 << 10) {
+            if recording.output(shell, &letters.slice(at..at + (64 << 10))).await.is_err() {
+                break;
+            }
+        }
+    }
+    desk.archive.flush().await;
+    assert_eq!(strict.broken().await, Broken::Full);
+    assert!(Broken::Full.public().contains("the size that your role allows"));
+    assert!(strict.begin(terminal(None)).await.is_err());
+    assert!(best.begin(terminal(None)).await.is_ok(), "it goes on without");
+    assert!(free.begin(terminal(None)).await.is_ok());
+    strict.close(Outcome::Cut("recording_full".into()), desk.now()).await;
+    best.close(Outcome::Finished, desk.now()).await;
+    free.close(Outcome::Finished, desk.now()).await;
+    for number in [1, 2] {
+        let cast = desk.cast(number).await;
+        let told = events(&cast);
+        let last = told.last().map(|event| format!("{:?}", event.what)).unwrap();
+        assert!(last.contains("the recording ends here: its role allows 1048576 bytes"), "{last}");
+        let digest = desk.shelf.find(&meta(number).session).await.unwrap().unwrap().digest;
+        assert!(desk.shelf.check(&meta(number).session, digest).await.unwrap().intact);
+        let bytes: u64 = desk.files(number).iter().map(|file| file.metadata().unwrap().len()).sum();
+        assert!(((1 << 20)..(3 << 20)).contains(&bytes), "{bytes}");
+    }
+    assert!(!format!("{:?}", events(&desk.cast(3).await)).contains("ends here"));
+    assert!(!desk.told().contains("broken"), "{}", desk.told());
 }

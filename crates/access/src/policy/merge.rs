@@ -58,6 +58,7 @@ pub fn session<'r>(
             .unwrap_or(RecordValues::Full),
         record_desktop: roles.clone().any(|role| role.record_desktop != Some(false)),
         record_input: any(|role| role.record_input),
+        record_max_bytes: roles.clone().filter_map(|role| role.record_max_size).min(),
         remote_forwarding: forwarding(roles.clone(), |role| role.ssh_remote_forwarding),
         x11_forwarding: any(|role| role.permit_x11_forwarding),
     }

@@ -229,7 +229,9 @@ pub enum Refusal {
     #[error("an extension asks for what request {0} granted: leave out roles and resources")]
     ExtensionAsksMore(RequestId),
     /// An extension of what ends as late as anything may.
-    #[error("request {0} ends as late as a grant may, 14 days from now: its end cannot be moved yet")]
+    #[error(
+        "request {0} ends as late as a grant may, 14 days from now: its end cannot be moved yet"
+    )]
     ExtensionTooFar(RequestId),
     /// What an extension refers to is over.
     #[error("request {0}, which this one extends, is over")]

@@ -18,6 +18,8 @@ use crate::{
 };
 use report::{Report, SIDE_ALLOW, SIDE_DENY};
 
+/// The least a recording may be cut at, in bytes: what is written at once.
+const RECORD_LEAST: u64 = 1 << 20;
 /// The most entries of any one list.
 const LIST_MAX: usize = 1000;
 
@@ -69,6 +71,9 @@ fn options(report: &mut Report, spec: &RoleSpec) {
     if spec.options.require_session_mfa.is_some_and(RequireMfa::needs_hardware) {
         let why = "no login here shows a key held in hardware, so the role opens nothing; `session` asks for a second factor";
         report.warning("spec.options.require_session_mfa", why);
+    }
+    if spec.options.record_max_size.is_some_and(|bytes| bytes < RECORD_LEAST) {
+        report.problem("spec.options.record_session.max_size", "must be at least 1MiB");
     }
     if spec.options.max_session_ttl.is_some_and(|ttl| ttl.is_zero()) {
         report.problem("spec.options.max_session_ttl", "must be longer than nothing");

@@ -30,6 +30,8 @@ pub struct RoleOptions {
     pub record_desktop: Option<bool>,
     pub record_default: Option<RecordMode>,
     pub record_input: Option<bool>,
+    /// Bytes.
+    pub record_max_size: Option<u64>,
     pub record_ssh: Option<RecordMode>,
     pub request_access: Option<RequestAccess>,
     pub request_prompt: Option<String>,

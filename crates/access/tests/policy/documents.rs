@@ -37,10 +37,13 @@ proptest! {
 
 /// What is wrong with a role whose `allow` is this.
 fn problems(allow: &str) -> Vec<String> {
-    let text = format!("kind: role\nversion: v7\nmetadata: {{name: big}}\nspec: {{allow: {{{allow}}}}}\n");
+    let text =
+        format!("kind: role\nversion: v7\nmetadata: {{name: big}}\nspec: {{allow: {{{allow}}}}}\n");
     match RoleDocument::read(&text).and_then(|document| document.role()) {
         Ok(_) => Vec::new(),
-        Err(problems) => problems.iter().map(|one| format!("{}: {}", one.path, one.message)).collect(),
+        Err(problems) => {
+            problems.iter().map(|one| format!("{}: {}", one.path, one.message)).collect()
+        }
     }
 }
 
@@ -51,7 +54,8 @@ fn a_role_has_so_many_regular_expressions_wherever_they_stand() {
     };
     let written = |count| format!("db_names: [{}]", all(count, &|n| format!("'^a{n}$'")));
     assert_eq!(problems(&written(100)), Vec::<String>::new());
-    let why = "one too many: a role has at most 100 regular expressions in all; divide it into several";
+    let why =
+        "one too many: a role has at most 100 regular expressions in all; divide it into several";
     assert_eq!(problems(&written(900)), [format!("spec.allow.db_names[100]: {why}")]);
 
     let spread = format!(
@@ -74,11 +78,15 @@ fn a_role_has_so_many_patterns_and_so_many_expressions() {
     assert_eq!(problems(&full), Vec::<String>::new());
     assert_eq!(
         problems(&format!("{full}, kubernetes_groups: [one-more]")),
-        ["spec.allow.kubernetes_groups: one too many: a role has at most 5000 patterns and templates in all; divide it into several"]
+        [
+            "spec.allow.kubernetes_groups: one too many: a role has at most 5000 patterns and templates in all; divide it into several"
+        ]
     );
     let rules = vec!["{resources: [session], verbs: [read], where: 'true'}"; 201].join(", ");
     assert_eq!(
         problems(&format!("rules: [{rules}]")),
-        ["spec.allow.rules[200].where: one too many: a role has at most 200 expressions in all; divide it into several"]
+        [
+            "spec.allow.rules[200].where: one too many: a role has at most 200 expressions in all; divide it into several"
+        ]
     );
 }

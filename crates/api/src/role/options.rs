@@ -1,6 +1,7 @@
 //! `spec.options`.
 
 use super::shape::{Flag, Timeout, Unsupported, Word};
+use crate::size::Size;
 use crate::span::Span;
 use access::role::options::{
     CreateDbUser, CreateHostUser, DeviceTrust, LockingMode, RecordMode, RecordValues,
@@ -128,6 +129,10 @@ pub struct RecordDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<bool>)]
     pub input: Option<Flag>,
+    /// The size at which a recording ends, as it is on disk: `2GiB`; any, unless a role says. A session that must be
+    /// recorded ends with it. Over several roles the smallest holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<Size>,
     /// For SSH: `strict`, `best_effort`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -194,6 +199,7 @@ impl OptionsDocument {
             record_db_values: record.db_values.map(|Word(values)| values),
             record_default: record.default.map(|Word(mode)| mode),
             record_input: flag(&record.input),
+            record_max_size: record.max_size.map(|Size(bytes)| bytes),
             record_ssh: record.ssh.map(|Word(mode)| mode),
             request_access: self.request_access.map(|Word(mode)| mode),
             request_prompt: self.request_prompt.clone(),

@@ -114,7 +114,7 @@ impl Calls {
         let full = std::mem::replace(&mut *batch, Batch::calls());
         match session.recording.statements(self.channel, full) {
             // A recording that is broken ends the visit by itself.
-            Ok(()) | Err(StatementsLeft::Broken) => self.emptied(),
+            Ok(()) | Err(StatementsLeft::Broken(_)) => self.emptied(),
             Err(StatementsLeft::Full(full)) => *batch = full,
         }
     }

@@ -292,7 +292,7 @@ impl Statements {
         self.written = self.written.saturating_add(batch.len() as u64);
         match self.session.recording.statements(self.channel, batch) {
             Ok(()) => Ok(()),
-            Err(StatementsLeft::Broken) => Err(Broken),
+            Err(StatementsLeft::Broken(why)) => Err(why),
             Err(StatementsLeft::Full(batch)) => {
                 let (session, channel) = (Arc::clone(&self.session), self.channel);
                 self.waiting = Some(Box::pin(async move {
@@ -359,9 +359,9 @@ impl Statements {
 
     fn audit(&self, refusal: serde_json::Value) -> BoxFuture<'static, Result<(), Broken>> {
         let session = Arc::clone(&self.session);
-        Box::pin(
-            async move { session.note("db.statement.refused", refusal).await.map_err(|_| Broken) },
-        )
+        Box::pin(async move {
+            session.note("db.statement.refused", refusal).await.map_err(|_| Broken::Unwritable)
+        })
     }
 
     fn forget_answered(&mut self) {

@@ -40,7 +40,7 @@ impl Cut {
 
     /// What is done can no longer be written down.
     pub(crate) fn unwritten(broken: Broken) -> Self {
-        Self::new("recording_broken", broken.public())
+        Self::new(broken.code(), broken.public())
     }
 
     /// What passes is not what its protocol says, so it cannot be recorded.

@@ -88,8 +88,8 @@ impl Archive {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let line = match keep.mode {
             Mode::Off => None,
-            Mode::Strict => Some(self.begin(&meta, number).await?),
-            Mode::BestEffort => match self.begin(&meta, number).await {
+            Mode::Strict => Some(self.begin(&meta, keep, number).await?),
+            Mode::BestEffort => match self.begin(&meta, keep, number).await {
                 Ok(line) => Some(line),
                 Err(error) => {
                     tracing::warn!(session = meta.session, %error, "a session goes on without a recording, as its role allows");
@@ -110,12 +110,12 @@ impl Archive {
         Ok(Recording::new(meta, keep, line, self.0.done.clone(), Arc::clone(&self.0.clock)))
     }
 
-    async fn begin(&self, meta: &Meta, number: u64) -> Result<Line, OpenError> {
+    async fn begin(&self, meta: &Meta, keep: Keep, number: u64) -> Result<Line, OpenError> {
         let writer = usize::try_from(number).unwrap_or(0) % self.0.queues.len().max(1);
         let queue = self.0.queues.get(writer).ok_or(OpenError::Shutdown)?.clone();
         let fuse = Arc::new(Fuse::default());
         let (opened, answer) = oneshot::channel();
-        let open = Open { meta: meta.clone(), fuse: Arc::clone(&fuse), opened };
+        let open = Open { meta: meta.clone(), most: keep.most, fuse: Arc::clone(&fuse), opened };
         let what = What::Open(Box::new(open));
         let message = Message { session: number, at: Instant::now(), what };
         queue.send_now(message).map_err(|_| OpenError::Shutdown)?;

@@ -1,31 +1,38 @@
-//! Tells a session that its recording broke: asked with every packet, and waited for by the session's guard.
+//! Tells a session that its recording is over: asked with every packet, and waited for by the session's guard.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use tokio::sync::Notify;
 
+use super::Broken;
+
 #[derive(Debug, Default)]
 pub(super) struct Fuse {
-    blown: AtomicBool,
+    blown: OnceLock<Broken>,
     waiters: Notify,
 }
 
 impl Fuse {
-    pub(super) fn blow(&self) {
-        self.blown.store(true, Ordering::Release);
+    /// Says that it is over. The first reason counts.
+    pub(super) fn blow(&self, why: Broken) {
+        let _: Result<(), Broken> = self.blown.set(why);
         self.waiters.notify_waiters();
     }
 
-    pub(super) fn is_blown(&self) -> bool {
-        self.blown.load(Ordering::Acquire)
+    /// That nothing is over.
+    ///
+    /// # Errors
+    /// Why it is.
+    pub(super) fn whole(&self) -> Result<(), Broken> {
+        self.blown.get().copied().map_or(Ok(()), Err)
     }
 
-    pub(super) async fn blown(&self) {
+    pub(super) async fn blown(&self) -> Broken {
         loop {
             // Registered before the flag is looked at, so a blow in between wakes it.
             let woken = self.waiters.notified();
-            if self.is_blown() {
-                return;
+            if let Err(why) = self.whole() {
+                return why;
             }
             woken.await;
         }

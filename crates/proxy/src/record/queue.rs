@@ -70,6 +70,8 @@ pub(super) enum What {
 
 pub(super) struct Open {
     pub(super) meta: Meta,
+    /// Bytes it may take on disk.
+    pub(super) most: Option<u64>,
     pub(super) fuse: Arc<Fuse>,
     pub(super) opened: oneshot::Sender<Result<(), CreateError>>,
 }

@@ -69,10 +69,8 @@ impl Line {
     }
 
     async fn send(&self, what: What) -> Result<(), Broken> {
-        if self.fuse.is_blown() {
-            return Err(Broken);
-        }
-        self.queue.send(self.message(what)).await.map_err(|_| Broken)
+        self.fuse.whole()?;
+        self.queue.send(self.message(what)).await.map_err(|_| Broken::Unwritable)
     }
 }
 
@@ -84,7 +82,7 @@ pub(crate) enum StatementsLeft {
     /// There is no room now.
     Full(Batch),
     /// There will never be.
-    Broken,
+    Broken(Broken),
 }
 
 impl Recording {
@@ -97,7 +95,7 @@ impl Recording {
     ) -> Self {
         let (next, closed) = (AtomicU32::new(0), AtomicBool::new(false));
         let (counts, tallies) = (OnceLock::new(), Mutex::default());
-        let Keep { mode, input } = keep;
+        let Keep { mode, input, .. } = keep;
         Self(Arc::new(Inner {
             meta,
             mode,
@@ -200,20 +198,24 @@ impl Recording {
         batch: Batch,
     ) -> Result<(), StatementsLeft> {
         let Some(line) = &self.0.line else { return Ok(()) };
-        let broken =
-            || if self.0.mode == Mode::Strict { Err(StatementsLeft::Broken) } else { Ok(()) };
-        if line.fuse.is_blown() {
-            return broken();
+        let broken = |why| match self.0.mode {
+            Mode::Strict => Err(StatementsLeft::Broken(why)),
+            Mode::BestEffort | Mode::Off => Ok(()),
+        };
+        if let Err(why) = line.fuse.whole() {
+            return broken(why);
         }
         let what = What::Statements { channel: channel.0, batch, paid: true };
         match line.queue.try_send(line.message(what)) {
             Ok(()) => Ok(()),
             Err((message, TryAcquireError::NoPermits)) => {
                 // It comes back as it went.
-                let What::Statements { batch, .. } = message.what else { return broken() };
+                let What::Statements { batch, .. } = message.what else {
+                    return broken(Broken::Unwritable);
+                };
                 Err(StatementsLeft::Full(batch))
             }
-            Err((_, TryAcquireError::Closed)) => broken(),
+            Err((_, TryAcquireError::Closed)) => broken(Broken::Unwritable),
         }
     }
 
@@ -238,13 +240,12 @@ impl Recording {
         }
     }
 
-    /// Returns when the recording breaks in a session that must not go on without it; else never.
+    /// Returns when the recording is over in a session that must not go on without it; else never.
     pub async fn broken(&self) -> Broken {
         match (self.0.mode, &self.0.line) {
             (Mode::Strict, Some(line)) => line.fuse.blown().await,
             (Mode::Strict | Mode::BestEffort | Mode::Off, _) => std::future::pending().await,
         }
-        Broken
     }
 
     /// Seals the recording and commits `session.ended` and `recording.sealed`; both are in the audit log when this
@@ -274,7 +275,7 @@ impl Recording {
     /// As [`Self::begin`].
     fn whole(&self) -> Result<(), Broken> {
         match (self.0.mode, &self.0.line) {
-            (Mode::Strict, Some(line)) if line.fuse.is_blown() => Err(Broken),
+            (Mode::Strict, Some(line)) => line.fuse.whole(),
             (Mode::Strict | Mode::BestEffort | Mode::Off, _) => Ok(()),
         }
     }
@@ -283,7 +284,7 @@ impl Recording {
         let Some(line) = &self.0.line else { return Ok(()) };
         match (line.send(what).await, self.0.mode) {
             (Err(broken), Mode::Strict) => Err(broken),
-            (Ok(()) | Err(Broken), _) => Ok(()),
+            (Ok(()) | Err(_), _) => Ok(()),
         }
     }
 }

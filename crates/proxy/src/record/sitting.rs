@@ -14,7 +14,7 @@ use super::batch::{Batch, Entries};
 use super::fuse::Fuse;
 use super::tally::{Total, Totals};
 use super::track::Track;
-use super::{Ending, Purpose};
+use super::{Broken, Ending, Purpose};
 
 /// Bytes of lines after which a part is written.
 const PART: usize = 1 << 20;
@@ -27,6 +27,8 @@ const NO_TERMINAL: (u16, u16) = (80, 24);
 
 pub(super) struct Sitting {
     spool: Spool,
+    /// Bytes on disk after which it ends.
+    most: Option<u64>,
     fuse: Arc<Fuse>,
     began: Instant,
     encoder: Encoder,
@@ -37,6 +39,7 @@ pub(super) struct Sitting {
     part_start: Duration,
     headed: bool,
     broken: bool,
+    full: bool,
     // Boxed: a node of the map has room for eleven, and most sessions have one.
     channels: BTreeMap<u32, Box<Channel>>,
 }
@@ -48,9 +51,10 @@ struct Channel {
 }
 
 impl Sitting {
-    pub(super) fn new(spool: Spool, fuse: Arc<Fuse>, began: Instant) -> Self {
+    pub(super) fn new(spool: Spool, most: Option<u64>, fuse: Arc<Fuse>, began: Instant) -> Self {
         Self {
             spool,
+            most,
             fuse,
             began,
             encoder: Encoder::default(),
@@ -59,6 +63,7 @@ impl Sitting {
             part_start: Duration::ZERO,
             headed: false,
             broken: false,
+            full: false,
             channels: BTreeMap::new(),
         }
     }
@@ -143,8 +148,16 @@ impl Sitting {
     /// Writes the waiting lines as a part. When the disk does not take them, the recording is broken: it keeps what
     /// is on disk, and its session is told.
     pub(super) fn flush(&mut self, press: &mut Press) {
+        self.write(press);
+        if let Some(most) = self.most.filter(|most| !self.is_over() && self.spool.bytes() >= *most)
+        {
+            self.fill(most, press);
+        }
+    }
+
+    fn write(&mut self, press: &mut Press) {
         self.waiting_since = None;
-        if self.lines.is_empty() || self.broken {
+        if self.lines.is_empty() || self.is_over() {
             self.lines = Vec::new();
             return;
         }
@@ -154,6 +167,20 @@ impl Sitting {
         }
         self.part_start = self.encoder.offset();
         self.encoder.restart();
+    }
+
+    /// It has as many bytes as its role allows: its last line says so.
+    fn fill(&mut self, most: u64, press: &mut Press) {
+        let text = format!("the recording ends here: its role allows {most} bytes");
+        self.encoder.event(self.part_start, 0, Event::Marker(&text), &mut self.lines);
+        self.write(press);
+        self.full = true;
+        self.fuse.blow(Broken::Full);
+    }
+
+    /// Whether nothing is written any more.
+    fn is_over(&self) -> bool {
+        self.broken || self.full
     }
 
     /// Writes the seal. Whoever held the channels has ended them.
@@ -185,7 +212,7 @@ impl Sitting {
 
     /// The writer stops: the session must not go on.
     pub(super) fn abandon(&self) {
-        self.fuse.blow();
+        self.fuse.blow(Broken::Unwritable);
     }
 
     fn event(&mut self, at: Instant, channel: u32, event: Event<'_>) {
@@ -198,7 +225,7 @@ impl Sitting {
         if !self.lines.is_empty() {
             self.waiting_since.get_or_insert(at);
         }
-        if self.broken {
+        if self.is_over() {
             self.lines.clear();
         }
     }
@@ -246,6 +273,6 @@ impl Sitting {
     fn break_off(&mut self, error: &io::Error) {
         tracing::error!(session = self.spool.meta().session, %error, "a recording cannot be written any more");
         self.broken = true;
-        self.fuse.blow();
+        self.fuse.blow(Broken::Unwritable);
     }
 }

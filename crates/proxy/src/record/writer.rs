@@ -112,7 +112,7 @@ impl Writer {
     fn open(&mut self, session: u64, at: Instant, open: Open) {
         let created = match self.shelf.create(&open.meta) {
             Ok(spool) => {
-                self.sittings.insert(session, Sitting::new(spool, open.fuse, at));
+                self.sittings.insert(session, Sitting::new(spool, open.most, open.fuse, at));
                 Ok(())
             }
             Err(error) => Err(error),

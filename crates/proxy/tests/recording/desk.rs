@@ -15,7 +15,7 @@ use proxy::record::{Archive, Input, Keep, Ledger, Meta, Mode};
 use store::recording::{Following, NewEvent, RecordingKey, Shelf, unpack};
 
 /// What roles say unless they say otherwise.
-pub(crate) const KEEP: Keep = Keep { mode: Mode::Strict, input: Input::Counted };
+pub(crate) const KEEP: Keep = Keep { mode: Mode::Strict, input: Input::Counted, most: None };
 
 pub(crate) struct Desk {
     pub(crate) archive: Archive,

@@ -66,6 +66,12 @@ impl Spool {
         &self.meta
     }
 
+    /// Bytes of its parts on disk.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.progress.borrow().bytes
+    }
+
     /// Whether anyone is watching it now.
     #[must_use]
     pub fn followed(&self) -> bool {

@@ -44,11 +44,7 @@ pub(super) fn frequencies(policy: &Policy) -> Frequencies<'_> {
 }
 
 impl<'p> Shortlist<'p> {
-    pub(super) fn new(
-        roles: Vec<&'p Role>,
-        user: &'p User,
-        frequencies: &Frequencies<'_>,
-    ) -> Self {
+    pub(super) fn new(roles: Vec<&'p Role>, user: &'p User, frequencies: &Frequencies<'_>) -> Self {
         let mut kinds = BTreeMap::new();
         for (kind, labels) in frequencies {
             let drawer: &mut Drawer<'_> = kinds.entry(*kind).or_default();
@@ -65,7 +61,8 @@ impl<'p> Shortlist<'p> {
         let mut places = drawer.anywhere.clone();
         for (key, value) in &target.labels {
             let values = drawer.labelled.get(key.as_str());
-            places.extend(values.and_then(|values| values.get(value.as_str())).into_iter().flatten());
+            places
+                .extend(values.and_then(|values| values.get(value.as_str())).into_iter().flatten());
         }
         places.sort_unstable();
         places.dedup();

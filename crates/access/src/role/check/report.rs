@@ -73,7 +73,9 @@ impl Report {
             return true;
         };
         if !core::mem::replace(&mut spent.told, true) {
-            let why = format!("one too many: a role has at most {most} {what} in all; divide it into several");
+            let why = format!(
+                "one too many: a role has at most {most} {what} in all; divide it into several"
+            );
             self.problem(path, why);
         }
         false

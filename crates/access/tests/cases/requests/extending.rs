@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub(crate) fn extended(case: &Value) -> Result<(), String> {
-    known(case, &["id", "title", "note", "approve", "max_duration", "granted", "extend", "expect"])?;
+    known(
+        case,
+        &["id", "title", "note", "approve", "max_duration", "granted", "extend", "expect"],
+    )?;
     known(&case["expect"], &["start", "until", "cut", "error"])?;
     let mut world = World::new();
     let longest = case["max_duration"].as_str().unwrap_or("14d");
@@ -34,14 +37,16 @@ pub(crate) fn extended(case: &Value) -> Result<(), String> {
 fn run(world: &mut World, case: &Value) -> Result<Request, Refusal> {
     let began = world.now;
     let access = |text: &Value| text.as_str().map(duration);
-    let ask = Draft {
-        roles: vec!["dba".into()],
-        duration: access(&case["granted"]),
-        ..Draft::default()
-    };
+    let ask =
+        Draft { roles: vec!["dba".into()], duration: access(&case["granted"]), ..Draft::default() };
     let mut request = world.file("u", ask)?;
     let approvals = case["approve"].as_u64().unwrap_or(1);
-    answer(world, &mut request, began, &json!(vec![json!({}); usize::try_from(approvals).unwrap()]))?;
+    answer(
+        world,
+        &mut request,
+        began,
+        &json!(vec![json!({}); usize::try_from(approvals).unwrap()]),
+    )?;
     for extension in case["extend"].as_array().unwrap() {
         known(extension, &["after", "access", "approvals"]).unwrap();
         world.now = at(began, &extension["after"]);

@@ -26,6 +26,7 @@ pub(crate) fn merged(case: &Value) -> Result<(), String> {
         "port_forwarding": session.local_forwarding && session.remote_forwarding,
         "record_desktop": session.record_desktop,
         "record_input": session.record_input,
+        "record_max_size": session.record_max_bytes.map_or("any".to_owned(), |most| api::size::Size(most).to_string()),
         "remote_forwarding": session.remote_forwarding,
         "ssh_file_copy": session.file_copy,
         "ssh_recording_mode": session.record.to_string(),
