@@ -1,7 +1,7 @@
 //! Databases: real PostgreSQL and MariaDB behind the daemon, and the clients that people and programs use.
 
 #[path = "../../../proxy/tests/databases/servers.rs"]
-mod servers;
+pub(crate) mod servers;
 
 mod declared;
 mod mysql;
@@ -16,7 +16,7 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 const ROLES: &str = include_str!("databases/roles.yaml");
 
 /// A house with these roles, and people who are logged in: dave reaches every database, alice may ask, bob answers.
-fn house() -> House {
+pub(crate) fn house() -> House {
     let house = House::open();
     house.tctl_with(&["create", "-f", "-"], ROLES).ok();
     for (name, role) in [("alice", "db-engineer"), ("bob", "db-reviewer"), ("dave", "db-all")] {
@@ -26,12 +26,12 @@ fn house() -> House {
 }
 
 /// What a database server has to trust.
-fn authority(house: &House) -> String {
+pub(crate) fn authority(house: &House) -> String {
     house.tctl(&["auth", "export", "--type", "database"]).ok().out
 }
 
 /// Adds the server as the database `orders`.
-fn add(house: &House, protocol: &str, addr: &str, ca: &str) -> Ran {
+pub(crate) fn add(house: &House, protocol: &str, addr: &str, ca: &str) -> Ran {
     let file = house.dir.path().join("db-ca.pem");
     std::fs::write(&file, ca).unwrap();
     let labels = "service=orders,env=test";

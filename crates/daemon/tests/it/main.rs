@@ -27,6 +27,8 @@ mod inside;
 mod kube;
 #[path = "../../../proxy/tests/ports/reserved.rs"]
 mod reserved;
+mod rotation;
+mod settings;
 mod sshd;
 mod stop;
 mod story;

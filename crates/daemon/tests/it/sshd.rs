@@ -3,11 +3,15 @@
 use crate::house::House;
 use crate::reserved::Reserved;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+/// The file of the authorities it trusts, which it reads for every connection.
+const USER_CA: &str = "user_ca.pub";
 
 pub(crate) struct Sshd {
     child: Child,
+    dir: PathBuf,
     _port: Reserved,
 }
 
@@ -40,7 +44,7 @@ impl Sshd {
             ])
             .ok();
         let trusted = house.tctl(&["auth", "export", "--type", "ssh-user"]).ok().out;
-        std::fs::write(dir.join("user_ca.pub"), trusted).unwrap();
+        std::fs::write(dir.join(USER_CA), trusted).unwrap();
         let config = dir.join("sshd_config");
         let text = format!(
             "ListenAddress {addr}\nHostKey {key}\nHostCertificate {key}-cert.pub\nTrustedUserCAKeys {dir}/user_ca.pub\n\
@@ -71,7 +75,14 @@ impl Sshd {
             }
         }
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child, _port: port }
+        Self { child, dir, _port: port }
+    }
+}
+
+impl Sshd {
+    /// Trusts these user authorities, one a line, from the next connection on.
+    pub(crate) fn trust(&self, authorities: &str) {
+        std::fs::write(self.dir.join(USER_CA), authorities).unwrap();
     }
 }
 

@@ -58,6 +58,16 @@ impl Postgres {
         postgres
     }
 
+    /// Trusts these authorities, in PEM, from the next connection on.
+    pub(crate) fn trust(&self, clients: &str) {
+        file(&self.server.dir.join("data/clients.crt"), clients, ACCOUNT);
+        // A connection is a process of its own, which knows what had been read when it was made.
+        let read = || self.sql("postgres", "select pg_conf_load_time()");
+        let before = read();
+        self.sql("postgres", "select pg_reload_conf()");
+        while read() == before {}
+    }
+
     /// `127.0.0.1:PORT`.
     pub(crate) fn addr(&self) -> String {
         self.server.port.address().to_string()
