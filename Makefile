@@ -30,13 +30,6 @@ stand: ## Daemon, peers and users in the foreground; prints the path of stand.js
 web: ## Build the web UI into web/dist; the next cargo build takes it into the daemon
 	@scripts/web --must
 
-.PHONY: screenshots
-screenshots: ## Pictures of every page, light, dark and on a phone, in web/screenshots (git ignores them)
-	@scripts/install test
-	@scripts/web --must
-	$(CARGO) build --workspace --bins --locked
-	@scripts/web --screenshots "$(TARGET)/debug"
-
 .PHONY: test
 test: ## Everything: format, lints, rules of the house, all tests
 	@scripts/install test
@@ -46,16 +39,16 @@ test: ## Everything: format, lints, rules of the house, all tests
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
 	$(CARGO) test -p russh --lib --locked
-	@scripts/web --test "$(TARGET)/debug"
 
 # Where the servers of `make test-peers` are kept.
 PEERS ?= $(HOME)/.cache/countersign/peers
 
 .PHONY: test-peers
-test-peers: ## Tests against servers that Debian stable does not have: MySQL 9 (root; 0.8 GB, made once)
+test-peers: ## Tests against servers that Debian stable does not have: MySQL 9, PostgreSQL 18 (root; 1 GB, made once)
 	@scripts/install test
 	@scripts/peers "$(PEERS)"
-	PEERS="$(PEERS)" $(CARGO) test -p proxy --features peers --lib --locked tests::mysql
+	PEERS="$(PEERS)" $(CARGO) test -p proxy --features peers --lib --locked -- tests::mysql newest
+	PEERS="$(PEERS)" $(CARGO) test -p proxy --features peers --test postgres --locked newest
 
 .PHONY: bench
 bench: ## Measure against direct and the usual proxies; needs BENCH=<harness folder> (docs/performance.md)

@@ -1,6 +1,7 @@
 //! What strangers send before anybody knows them, and what passes through a session.
 
 use wire::cast::{Encoder, Event, Header, Stream, Utf8};
+use wire::postgres::auth::{self, Request};
 use wire::postgres::startup::{self, Opening};
 use wire::postgres::walk::{Frame, HEADER, Walker};
 use wire::postgres::{Malformed, back, front};
@@ -163,6 +164,42 @@ pub fn postgres_back(bytes: &[u8]) {
             assert!(fields.sqlstate().len() + fields.message().len() <= frame.body.len());
         }
     });
+}
+
+/// What a PostgreSQL server asks for at a log-in: no more is offered than stands there, and an answer that is made of it
+/// is one frame.
+pub fn postgres_auth(bytes: &[u8]) {
+    let Ok(request) = auth::parse(bytes) else { return };
+    assert_eq!(auth::parse(bytes), Ok(request));
+    let mut out = Vec::new();
+    match request {
+        Request::Sasl(offered) => {
+            let stands = |name: &str| {
+                bytes.windows(name.len() + 1).any(|found| {
+                    found
+                        .split_last()
+                        .is_some_and(|(end, text)| *end == 0 && text == name.as_bytes())
+                })
+            };
+            for name in [auth::SCRAM, auth::SCRAM_PLUS] {
+                assert!(!offered.contains(name) || stands(name));
+            }
+            assert!(!offered.contains(""));
+            auth::sasl_begin(&mut out, auth::SCRAM, bytes);
+        }
+        Request::Continue(data) | Request::Final(data) => {
+            assert_eq!(data.len() + 4, bytes.len());
+            auth::sasl_go_on(&mut out, data);
+        }
+        Request::Md5(salt) => {
+            assert_eq!(salt, bytes[4..]);
+            auth::password(&mut out, &salt);
+        }
+        Request::Done | Request::Cleartext | Request::Other(_) => auth::password(&mut out, bytes),
+    }
+    let mut left = &out[..];
+    let frame = Walker::new().next(&mut left, |_| usize::MAX).unwrap().unwrap();
+    assert!(frame.kind == b'p' && frame.rest == 0 && left.is_empty());
 }
 
 /// Walks over frames in one piece, and byte by byte as a relay does that keeps what it cannot use yet.

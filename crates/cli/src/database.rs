@@ -9,6 +9,7 @@
 
 pub mod choice;
 pub mod kept;
+pub mod owner;
 pub mod settings;
 pub mod tunnel;
 pub mod words;

@@ -5,10 +5,12 @@ mod changes;
 use crate::http::{Answer, List};
 use crate::{Caller, Control, Failure, Routes};
 use access::ask::Ask;
+use access::denial::Denial;
 use access::identity::Identity;
 use access::name::{Login, TargetName, UserName};
 use access::policy::reach::{Open, Reach, Requestable};
 use access::target::TargetKind;
+use api::audit::{NewEvent, code};
 use api::endpoints::{Verb, reach as table};
 use api::page::{MAX_SEARCH, Page};
 use api::problem::Problem;
@@ -92,33 +94,53 @@ async fn why(State(control): State<Control>, caller: Caller, query: List) -> Ans
     control.caught_up().await;
     let identity = whose(&control, &caller, query.parsed("user")?)?;
     let now = control.now();
-    Ok(Json(control.store().policy().read(|policy| {
-        match policy.decide(&identity, &ask, now) {
-            Ok(permit) => WhyView {
-                allowed: true,
-                code: None,
-                sentence: format!("{} may {ask}", identity.user),
-                next: None,
-                approvers: Vec::new(),
-                roles: permit.roles().iter().map(ToString::to_string).collect(),
-                requests: permit.requests().iter().map(ToString::to_string).collect(),
-                until: permit.until(),
-            },
-            Err(denial) => WhyView {
-                allowed: false,
-                code: Some(denial.code().to_string()),
-                sentence: denial.sentence().to_owned(),
-                next: denial.next().map(access::denial::NextStep::command),
-                approvers: denial
-                    .next()
-                    .map(|next| next.approvers().iter().map(ToString::to_string).collect())
-                    .unwrap_or_default(),
-                roles: Vec::new(),
-                requests: Vec::new(),
-                until: None,
-            },
-        }
-    })))
+    let decided = control.store().policy().read(|policy| policy.decide(&identity, &ask, now));
+    if let (Err(denial), true) = (&decided, query.flag("connecting")?) {
+        refused(&control, &caller, &ask, denial).await?;
+    }
+    Ok(Json(match decided {
+        Ok(permit) => WhyView {
+            allowed: true,
+            code: None,
+            sentence: format!("{} may {ask}", identity.user),
+            next: None,
+            approvers: Vec::new(),
+            roles: permit.roles().iter().map(ToString::to_string).collect(),
+            requests: permit.requests().iter().map(ToString::to_string).collect(),
+            until: permit.until(),
+        },
+        Err(denial) => WhyView {
+            allowed: false,
+            code: Some(denial.code().to_string()),
+            sentence: denial.sentence().to_owned(),
+            next: denial.next().map(access::denial::NextStep::command),
+            approvers: denial
+                .next()
+                .map(|next| next.approvers().iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            roles: Vec::new(),
+            requests: Vec::new(),
+            until: None,
+        },
+    }))
+}
+
+/// Someone who was about to connect hears it here and not at the door: it is on the record all the same, and before it
+/// is said.
+async fn refused(
+    control: &Control,
+    caller: &Caller,
+    ask: &Ask,
+    denial: &Denial,
+) -> Result<(), Failure> {
+    let event = caller
+        .sign(NewEvent::new(code::SESSION_REFUSED, control.now()))
+        .target(&ask.target.name)
+        .with("account", ask.action.login().unwrap_or_default())
+        .with("code", denial.code().to_string())
+        .with("detail", denial.detail());
+    control.store().record(vec![event]).await?;
+    Ok(())
 }
 
 /// What is asked about: a host, or with `kind=db` a database, with `kind=app` an application.

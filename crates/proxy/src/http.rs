@@ -18,7 +18,6 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
 use crate::House;
-use crate::app;
 use crate::kube;
 
 /// Why a body broke off.
@@ -43,7 +42,6 @@ pub(crate) struct Visitor {
 pub struct HttpDoors(Arc<Doors>);
 
 struct Doors {
-    house: Arc<House>,
     kube: kube::Front,
 }
 
@@ -55,8 +53,7 @@ impl fmt::Debug for HttpDoors {
 
 impl HttpDoors {
     pub(crate) fn new(house: Arc<House>, visitor: Visitor) -> Self {
-        let kube = kube::Front::new(Arc::clone(&house), visitor);
-        Self(Arc::new(Doors { house, kube }))
+        Self(Arc::new(Doors { kube: kube::Front::new(house, visitor) }))
     }
 
     /// Answers a request that is for a target.
@@ -69,9 +66,6 @@ impl HttpDoors {
     ) -> Result<Response<Body>, Request<Incoming>> {
         if kube::Front::is_for(request.uri().path()) {
             return Ok(self.0.kube.serve(request).await);
-        }
-        if let Some(response) = app::misdirected(&self.0.house, &request) {
-            return Ok(response);
         }
         Err(request)
     }

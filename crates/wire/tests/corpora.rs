@@ -74,6 +74,11 @@ fn postgres_front() {
 }
 
 #[test]
+fn postgres_auth() {
+    replay::replay("postgres_auth", &[], targets::postgres_auth);
+}
+
+#[test]
 fn postgres_back() {
     replay::replay("postgres_back", &[], targets::postgres_back);
 }

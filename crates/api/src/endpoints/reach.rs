@@ -31,6 +31,10 @@ pub const WHY: Endpoint = Endpoint::get(
     Parameter::new("kind", "What the target is: `node`, the default, or `db`."),
     Parameter::new("name", "The database within a server."),
     Parameter::new("user", "Another user; needs the rule to read users."),
+    Parameter::new(
+        "connecting",
+        "With `true`: the caller is about to connect, and a denial is on the record as `session.refused`.",
+    ),
 ])
 .answers::<WhyView>();
 /// What a role would change. Nothing is written.

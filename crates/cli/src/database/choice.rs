@@ -51,7 +51,8 @@ impl Chosen {
         one_line(&format!("{}@{}{database}", self.user, self.name))
     }
 
-    /// Asks the policy before anyone connects, so that a refusal has its exit code and names the next command.
+    /// Asks the policy before anyone connects, so that a refusal has its exit code and names the next command. It is on
+    /// the record like one at the door.
     ///
     /// # Errors
     /// Denied, or the server cannot be asked.
@@ -60,6 +61,7 @@ impl Chosen {
             ("kind", "db".to_owned()),
             ("target", self.name.clone()),
             ("login", self.user.clone()),
+            ("connecting", "true".to_owned()),
         ];
         query.extend(self.database.clone().map(|name| ("name", name)));
         let why: WhyView = api.read(&WHY, &[], &query)?;

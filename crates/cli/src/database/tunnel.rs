@@ -1,7 +1,7 @@
 //! The local end of a tunnel to a database or an application: what a client says here goes on inside TLS with the login's certificate.
 //!
 //! ```text
-//!   client ──TCP on loopback, or a private socket──► tsh ══TLS, certificate══► daemon ──► the target that was named
+//!   client ──TCP on loopback (its owner's alone), or a private socket──► tsh ══TLS, certificate══► daemon ──► the target that was named
 //! ```
 //!
 //! Each connection is one to the daemon, which says who may what; nothing is decided here. Certificate and key are read
@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -22,9 +23,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::owner::owner;
 use super::words::{self, Speech};
 use crate::client::{stored_authorities, stored_identity};
 use crate::error::Error;
+use crate::exit::Exit;
 use crate::home::Home;
 use crate::profile::{Profile, TLS_CERTIFICATE};
 use crate::route::CONNECT_TIMEOUT;
@@ -107,16 +110,21 @@ impl Tunnel {
             let tunnel = Arc::clone(&self);
             open.spawn(async move {
                 let _place = place;
-                if let Err(error) = tunnel.carry(client).await {
+                let (client, ends) = client;
+                if let Err(error) = tunnel.carry(client, ends).await {
                     told(&error);
                 }
             });
         }
     }
 
-    /// Carries one connection to its end.
-    async fn carry(&self, mut client: Box<dyn Stream>) -> Result<(), Error> {
-        let mut server = match self.connect().await {
+    /// Carries one connection to its end, if it is its owner's.
+    async fn carry(&self, mut client: Box<dyn Stream>, ends: Option<Ends>) -> Result<(), Error> {
+        let connected = match ends.map_or(Ok(()), |ends| ends.are_ours()) {
+            Ok(()) => self.connect().await,
+            Err(error) => Err(error),
+        };
+        let mut server = match connected {
             Ok(server) => server,
             Err(error) => {
                 // A client that is gone already has nobody to be told.
@@ -202,14 +210,44 @@ impl Entrance {
         Ok(Self::Socket(listener))
     }
 
-    async fn next(&self) -> io::Result<Box<dyn Stream>> {
+    /// The next client, and where a stranger could have come from.
+    async fn next(&self) -> io::Result<(Box<dyn Stream>, Option<Ends>)> {
         match self {
             Self::Port(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, client) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
+                let ends = Ends { client, here: stream.local_addr()? };
+                Ok((Box::new(stream), Some(ends)))
             }
-            Self::Socket(listener) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Socket(listener) => Ok((Box::new(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+/// The two ends of a connection within this machine.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    client: SocketAddr,
+    here: SocketAddr,
+}
+
+impl Ends {
+    /// Whether whoever came is who runs this process: the port is open to everybody on the machine, the login is not.
+    fn are_ours(self) -> Result<(), Error> {
+        // Only Linux has the table; elsewhere the port is as open as loopback is.
+        if !cfg!(target_os = "linux") {
+            return Ok(());
+        }
+        let refused = |why: String| Err(Error::new(Exit::Denied, why));
+        match owner(self.client, self.here) {
+            Ok(Some(uid)) if uid == rustix::process::geteuid().as_raw() => Ok(()),
+            Ok(Some(uid)) => refused(format!(
+                "this port is another user's: user id {uid} of this machine came, and may not use his login"
+            )),
+            Ok(None) => refused("it cannot be told whose this connection is".to_owned()),
+            Err(error) => {
+                Err(Error::internal("it cannot be told whose this connection is").because(error))
+            }
         }
     }
 }

@@ -41,12 +41,12 @@ pub(super) enum What {
         stream: Stream,
         bytes: Bytes,
     },
-    Close(Box<Close>),
+    Close(Close),
     Discard,
     End {
         channel: u32,
         ending: Ending,
-        totals: Box<Totals>,
+        totals: Totals,
     },
     Note {
         channel: u32,

@@ -17,4 +17,3 @@ mod origin;
 mod paths;
 mod stand;
 mod streams;
-mod upstream;

@@ -17,6 +17,8 @@ mod cancel;
 mod cut;
 mod drivers;
 mod hold;
+#[cfg(feature = "peers")]
+mod newest;
 mod raw;
 mod session;
 mod stand;

@@ -88,7 +88,9 @@ fn psql(
         command.env_remove(name);
     }
     command.envs(settings.libpq().into_iter().map(|(_, name, value)| (name, value)));
-    if let Some(host) = by_host_name(&settings, &meant.chosen) {
+    let address = (settings.host.as_str(), settings.port).to_socket_addrs();
+    let address = address.ok().and_then(|mut all| all.next()).map(|address| address.ip());
+    if let Some(host) = by_host_name(&settings.host, address, &meant.chosen) {
         command.envs(host);
     }
     if let Some(reason) = reason {
@@ -102,16 +104,18 @@ fn psql(
 }
 
 /// The target as a host name below the server's, where there can be one: then `\c OTHER` of psql stays on the target. The
-/// address is looked up here, so that no name server has to know the names of targets.
-fn by_host_name(settings: &Settings, chosen: &Chosen) -> Option<[(&'static str, String); 3]> {
-    let host = &settings.host;
+/// server's `address` is looked up here, so that no name server has to know the names of targets.
+fn by_host_name(
+    host: &str,
+    address: Option<IpAddr>,
+    chosen: &Chosen,
+) -> Option<[(&'static str, String); 3]> {
     if host.parse::<IpAddr>().is_ok() || !host.contains('.') || chosen.name.contains('.') {
         return None;
     }
-    let address = (host.as_str(), settings.port).to_socket_addrs().ok()?.next()?;
     Some([
         ("PGHOST", format!("{}.{host}", chosen.name)),
-        ("PGHOSTADDR", address.ip().to_string()),
+        ("PGHOSTADDR", address?.to_string()),
         ("PGDATABASE", chosen.database.clone().unwrap_or_default()),
     ])
 }
@@ -190,6 +194,30 @@ fn missing(program: &str, package: &str, chosen: &Chosen, error: io::Error) -> E
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_target_is_a_host_name_where_the_server_has_a_domain() {
+        let chosen = |name: &str| Chosen {
+            name: name.to_owned(),
+            protocol: DatabaseProtocol::Postgres,
+            user: "app".to_owned(),
+            database: Some("shop".to_owned()),
+        };
+        let address = Some(IpAddr::from([192, 0, 2, 7]));
+        let host = by_host_name("gw.example.com", address, &chosen("orders")).unwrap();
+        let told = host.map(|(name, value)| format!("{name}={value}"));
+        assert_eq!(
+            told,
+            ["PGHOST=orders.gw.example.com", "PGHOSTADDR=192.0.2.7", "PGDATABASE=shop"]
+        );
+        // An address has nothing below it, a name without a domain no certificate for what is below it, and a wildcard
+        // is one label: then the target stands in the database's name.
+        assert!(by_host_name("192.0.2.7", address, &chosen("orders")).is_none());
+        assert!(by_host_name("localhost", address, &chosen("orders")).is_none());
+        assert!(by_host_name("gw.example.com", address, &chosen("orders.eu")).is_none());
+        // What cannot be looked up here is psql's to say.
+        assert!(by_host_name("gw.example.com", None, &chosen("orders")).is_none());
+    }
 
     #[test]
     fn a_reason_stays_one_word_of_the_options() {

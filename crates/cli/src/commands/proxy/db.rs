@@ -17,8 +17,8 @@ use crate::profile::Profile;
 
 /// A local port to a database, for any client or driver
 ///
-/// The client needs no certificate, no TLS and no password. Whoever can connect to the port is you: it listens on
-/// loopback only. Ctrl-C ends it, and the connections through it.
+/// The client needs no certificate, no TLS and no password. The port is on loopback, and only your own programs may use
+/// it: on Linux connections of other users of this machine are refused. Ctrl-C ends it, and the connections through it.
 ///
 ///     tsh proxy db orders --port 15432
 ///     tsh proxy db orders --db-user app --db-name shop

@@ -88,6 +88,10 @@ fn a_request_opens_a_database_and_its_end_closes_it() {
     let denied = connect(&house, "alice", &["-c", "select 1"]);
     assert_eq!(denied.status, 3, "{denied:?}");
     assert!(denied.err.contains("hint: tsh request new --roles=orders-dba"), "{denied:?}");
+    let refused = house.tctl(&["audit", "ls", "--code=session.refused", "--format=json"]).ok().out;
+    let refused: serde_json::Value = serde_json::from_str(&refused).unwrap();
+    assert_eq!((&refused[0]["user"], &refused[0]["target"]), (&"alice".into(), &"orders".into()));
+    assert_eq!(refused[0]["body"]["account"], "app", "{refused}");
     // Nobody sees more of a database that he cannot ask for than of one that is not there.
     let unseen = |name: &str| {
         let told = house.tsh("bob", &["db", "connect", name]);

@@ -1,4 +1,4 @@
-//! PostgreSQL 15.
+//! PostgreSQL 15, and the newest one where it is there.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wire::postgres::back::{self, Back};
@@ -46,29 +46,39 @@ async fn ask(mut leg: PgLeg, text: &str) -> String {
 #[tokio::test]
 async fn every_way_in_that_postgresql_has() {
     let person = Person::new();
-    let server = Postgres::start(&person.authorities);
+    every_way_in(&person, &Postgres::start(&person.authorities)).await;
+}
+
+#[cfg(feature = "peers")]
+#[tokio::test]
+async fn every_way_in_that_the_newest_postgresql_has() {
+    let person = Person::new();
+    every_way_in(&person, &Postgres::newest(&person.authorities)).await;
+}
+
+async fn every_way_in(person: &Person, server: &Postgres) {
     let by_certificate = database(Protocol::Postgres, &server.addr(), server.ca_pem());
-    let leg = connect(&person, &by_certificate, "app").await.unwrap();
+    let leg = connect(person, &by_certificate, "app").await.unwrap();
     let who = "SELECT current_user || ' ' || version || ' ' || client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     assert_eq!(ask(leg, who).await, "app TLSv1.3 /CN=app/OU=dave 00000000-0000-0007");
 
     // Passwords, each in its way; SCRAM is bound to the TLS connection.
     for account in ["scram", "md5", "clear"] {
         let by_password = Database { login: password(PASSWORD), ..by_certificate.clone() };
-        let leg = connect(&person, &by_password, account).await.unwrap();
+        let leg = connect(person, &by_password, account).await.unwrap();
         assert_eq!(ask(leg, "SELECT current_user").await, account);
 
         let wrong = Database { login: password("wrong"), ..by_certificate.clone() };
-        let fault = fault(connect(&person, &wrong, account).await);
+        let fault = fault(connect(person, &wrong, account).await);
         assert_eq!(fault.server().unwrap().sqlstate.as_ref(), "28P01", "{fault:?}");
         assert!(fault.public().contains("did not accept this login"));
 
-        let none = super::fault(connect(&person, &by_certificate, account).await);
+        let none = super::fault(connect(person, &by_certificate, account).await);
         assert!(matches!(none, Fault::NoPassword(_)), "{none:?}");
     }
 
     // A certificate for a user that is not there, and of an authority that is not trusted.
-    let unknown = fault(connect(&person, &by_certificate, "nobody").await);
+    let unknown = fault(connect(person, &by_certificate, "nobody").await);
     assert_eq!(unknown.server().unwrap().sqlstate.as_ref(), "28000", "{unknown:?}");
     let stranger = fault(connect(&Person::new(), &by_certificate, "app").await);
     assert!(matches!(stranger, Fault::TlsClient(_)), "{stranger:?}");

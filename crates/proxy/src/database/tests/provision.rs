@@ -26,11 +26,23 @@ async fn wrong(person: &Person, database: &Database, user: &str, names: &[&str])
 #[tokio::test]
 async fn a_user_of_postgresql_comes_and_goes() {
     let person = Person::new();
-    let server = Postgres::start(&person.authorities);
+    users_of_postgresql(&person, &Postgres::start(&person.authorities)).await;
+}
+
+#[cfg(feature = "peers")]
+#[tokio::test]
+async fn a_user_of_the_newest_postgresql_comes_and_goes() {
+    let person = Person::new();
+    users_of_postgresql(&person, &Postgres::newest(&person.authorities)).await;
+}
+
+async fn users_of_postgresql(person: &Person, server: &Postgres) {
     let database = with_admin(database(Protocol::Postgres, &server.addr(), server.ca_pem()));
     server.sql(
         "orders",
-        "CREATE ROLE reader; CREATE ROLE \"odd \"\" role'\"; CREATE ROLE carol LOGIN SUPERUSER",
+        // Since PostgreSQL 16 a role is given by whoever has its ADMIN OPTION.
+        "CREATE ROLE reader; CREATE ROLE \"odd \"\" role'\"; CREATE ROLE carol LOGIN SUPERUSER; \
+         GRANT reader, \"odd \"\" role'\" TO admin WITH ADMIN OPTION",
     );
     let errand = person.errand(USER);
     let told = async |what: Work<'_>| work(&errand, &database, what).await.unwrap();
@@ -64,7 +76,7 @@ async fn a_user_of_postgresql_comes_and_goes() {
     assert_eq!(state(), "f|countersign_made");
 
     // Nobody else's user is touched, whatever is wanted.
-    assert!(matches!(wrong(&person, &database, "carol", &["reader"]).await, Fault::NotOurs(_)));
+    assert!(matches!(wrong(person, &database, "carol", &["reader"]).await, Fault::NotOurs(_)));
     for what in [Work::Close, Work::Remove, Work::SetRoles(&both)] {
         work(&person.errand("carol"), &database, what).await.unwrap();
     }
@@ -72,13 +84,13 @@ async fn a_user_of_postgresql_comes_and_goes() {
     assert_eq!(server.sql("orders", carol), "t|0");
 
     // A role that is not there, a name that would be cut off: nothing is left behind.
-    let missing = wrong(&person, &database, "erin", &["reader", "nobody"]).await;
+    let missing = wrong(person, &database, "erin", &["reader", "nobody"]).await;
     assert_eq!(missing.server().unwrap().sqlstate.as_ref(), "42704", "{missing:?}");
     assert_eq!(server.sql("orders", "SELECT count(*) FROM pg_roles WHERE rolname = 'erin'"), "0");
     let long = "e".repeat(64);
-    assert!(matches!(wrong(&person, &database, &long, &[]).await, Fault::Name(_)));
+    assert!(matches!(wrong(person, &database, &long, &[]).await, Fault::Name(_)));
     let nobody = Database { admin: None, ..database.clone() };
-    assert!(matches!(wrong(&person, &nobody, USER, &[]).await, Fault::NoAdmin));
+    assert!(matches!(wrong(person, &nobody, USER, &[]).await, Fault::NoAdmin));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! MariaDB 10.11, as Debian packs it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use ca::Authorities;
 
@@ -112,42 +112,49 @@ impl MariaDb {
     }
 }
 
-/// The files of an empty server. They take seconds to make, so they are made once and kept beside the test's program.
+/// The files of an empty server, kept beside the test's program. They take seconds to make, so they are made once: by the
+/// first test that wants them, of whichever program, while the others wait.
 fn template() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let kept = program.parent().unwrap().join("mariadb-empty");
+    let path = kept.with_extension("lock");
+    let lock = File::options().create(true).append(true).open(&path);
+    let lock = lock.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // Let go when the file is closed, also by a test that fails.
+    lock.lock().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     if !kept.exists() {
-        let dir = directory(ACCOUNT);
-        let defaults = dir.join("my.cnf");
-        file(&defaults, FILES, ACCOUNT);
-        let data = dir.join("data");
-        let mut line = vec![
-            "mariadb-install-db".to_owned(),
-            format!("--defaults-file={}", defaults.display()),
-            format!("--datadir={}", data.display()),
-            "--auth-root-authentication-method=normal".to_owned(),
-            "--skip-test-db".to_owned(),
-            "--skip-name-resolve".to_owned(),
-        ];
-        if is_root() {
-            line.push(format!("--user={ACCOUNT}"));
-        }
-        run(&line);
-        adopt(&data, &kept);
-        std::fs::remove_dir_all(&dir).unwrap();
+        make_template(&kept);
     }
     kept
 }
 
-/// Puts `made` in the place of `kept` in one step: of several tests that made one, the first wins.
-fn adopt(made: &Path, kept: &Path) {
-    let beside = kept.with_extension(std::process::id().to_string());
-    let copied = Command::new("cp").arg("-a").arg(made).arg(&beside).status().unwrap();
-    assert!(copied.success());
-    if std::fs::rename(&beside, kept).is_err() {
-        assert!(kept.exists(), "{} cannot be written", kept.display());
+fn make_template(kept: &Path) {
+    let dir = directory(ACCOUNT);
+    let defaults = dir.join("my.cnf");
+    file(&defaults, FILES, ACCOUNT);
+    let data = dir.join("data");
+    let mut line = vec![
+        "mariadb-install-db".to_owned(),
+        format!("--defaults-file={}", defaults.display()),
+        format!("--datadir={}", data.display()),
+        "--auth-root-authentication-method=normal".to_owned(),
+        "--skip-test-db".to_owned(),
+        "--skip-name-resolve".to_owned(),
+    ];
+    if is_root() {
+        line.push(format!("--user={ACCOUNT}"));
+    }
+    run(&line);
+    // Whole or not at all: what a killed test left half is under another name, and is made anew.
+    let beside = kept.with_extension("new");
+    if beside.exists() {
         std::fs::remove_dir_all(&beside).unwrap();
     }
+    let copy = ["cp", "-a"].map(str::to_owned);
+    let from_to = [&data, &beside].map(|path| path.to_str().unwrap().to_owned());
+    run(&[copy, from_to].concat());
+    std::fs::rename(&beside, kept).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
+    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 fn accounts(authority: &str, dir: &Path) -> String {

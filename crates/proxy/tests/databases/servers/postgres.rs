@@ -1,4 +1,7 @@
-//! PostgreSQL, as Debian packs it: the newest version that is installed.
+//! PostgreSQL, as Debian packs it: the newest version that is installed; with the feature `peers` also the one out of a
+//! directory with a newer Debian: `PEERS` names it, `make test-peers` makes it.
+
+use std::path::{Path, PathBuf};
 
 use ca::Authorities;
 
@@ -23,24 +26,32 @@ impl Postgres {
 
     /// Starts one that trusts the authorities `clients`, in PEM.
     pub(crate) fn trusting(clients: &str) -> Self {
-        let bin = programs();
-        let dir = directory(ACCOUNT);
-        let data = dir.join("data");
-        let data = data.to_str().unwrap();
-        run(&run_as(
-            ACCOUNT,
-            &[
-                &format!("{bin}/initdb"),
-                "--pgdata",
-                data,
-                "--username=postgres",
-                "--auth=trust",
-                "--no-sync",
-                "--no-instructions",
-                "--encoding=UTF8",
-                "--locale=C",
-            ],
-        ));
+        Self::at(&Place(None), clients)
+    }
+
+    /// Starts the one of the newer Debian.
+    #[cfg(feature = "peers")]
+    pub(crate) fn newest(clients: &Authorities) -> Self {
+        let root = std::env::var_os("PEERS").expect("PEERS names a Debian with postgresql");
+        Self::at(&Place(Some(root.into())), &clients.database_roots_pem())
+    }
+
+    fn at(place: &Place, clients: &str) -> Self {
+        let bin = place.programs();
+        let dir = place.directory();
+        let inside = place.inside(&dir);
+        let data = format!("{inside}/data");
+        run(&place.line(&[
+            &format!("{bin}/initdb"),
+            "--pgdata",
+            &data,
+            "--username=postgres",
+            "--auth=trust",
+            "--no-sync",
+            "--no-instructions",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]));
         let certificate = Certificate::new();
         let write = |name: &str, text: &str| file(&dir.join("data").join(name), text, ACCOUNT);
         write("server.crt", &certificate.chain);
@@ -48,8 +59,9 @@ impl Postgres {
         write("clients.crt", clients);
         write("pg_hba.conf", HBA);
         let port = Reserved::port();
-        write("postgresql.conf", &settings(port.number(), dir.to_str().unwrap()));
-        let command = run_as(ACCOUNT, &[&format!("{bin}/postgres"), "-D", data]);
+        write("postgresql.conf", &settings(port.number(), &inside));
+        place.give(&dir);
+        let command = place.line(&[&format!("{bin}/postgres"), "-D", &data]);
         let ready = "database system is ready to accept connections";
         let server = Server::start(dir, port, "QUIT", &command, ready);
         let postgres = Self { server, ca: certificate.ca };
@@ -112,11 +124,53 @@ impl Postgres {
     }
 }
 
-/// The directory of its programs, which Debian keeps off the path.
-fn programs() -> String {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("postgresql is installed");
-    let numbers = versions.filter_map(|one| one.unwrap().file_name().to_str()?.parse::<u32>().ok());
-    format!("/usr/lib/postgresql/{}/bin", numbers.max().expect("postgresql is installed"))
+/// Where a server's programs are: here, or below a directory with another Debian.
+struct Place(Option<PathBuf>);
+
+impl Place {
+    /// The directory of its programs, which Debian keeps off the path; as the server sees it.
+    fn programs(&self) -> String {
+        let root = self.0.as_deref().unwrap_or(Path::new("/"));
+        let versions = std::fs::read_dir(root.join("usr/lib/postgresql"));
+        let versions = versions.expect("postgresql is installed");
+        let numbers =
+            versions.filter_map(|one| one.unwrap().file_name().to_str()?.parse::<u32>().ok());
+        format!("/usr/lib/postgresql/{}/bin", numbers.max().expect("postgresql is installed"))
+    }
+
+    /// A new directory for its files.
+    fn directory(&self) -> PathBuf {
+        let Some(root) = &self.0 else { return directory(ACCOUNT) };
+        let made = tempfile::Builder::new().prefix("cs-db-").tempdir_in(root.join("tmp"));
+        let dir = made.unwrap().keep();
+        self.give(&dir);
+        dir
+    }
+
+    /// A path of ours as the server sees it.
+    fn inside(&self, path: &Path) -> String {
+        match &self.0 {
+            None => path.display().to_string(),
+            Some(root) => format!("/{}", path.strip_prefix(root).unwrap().display()),
+        }
+    }
+
+    /// A command line that runs there, as the server's account.
+    fn line(&self, command: &[&str]) -> Vec<String> {
+        let Some(root) = &self.0 else { return run_as(ACCOUNT, command) };
+        let user = format!("--userspec={ACCOUNT}:{ACCOUNT}");
+        let chroot = ["chroot", &user, root.to_str().unwrap()];
+        chroot.iter().chain(command).map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Gives files to the account, whose number may be another one there.
+    fn give(&self, dir: &Path) {
+        if let Some(root) = &self.0 {
+            let line =
+                ["chroot", root.to_str().unwrap(), "chown", "-R", ACCOUNT, &self.inside(dir)];
+            run(&line.map(str::to_owned));
+        }
+    }
 }
 
 /// Who may come, and how: the superuser over the socket; others over TCP, by certificate or by their own password.
@@ -133,7 +187,7 @@ fn settings(port: u16, sockets: &str) -> String {
     format!(
         "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{sockets}'\nmax_connections = 60\n\
          ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\nssl_ca_file = 'clients.crt'\n\
-         fsync = off\nshared_buffers = 16MB\nlogging_collector = off\nlog_destination = stderr\nlog_connections = on\n\
+         fsync = off\nshared_buffers = 16MB\nlogging_collector = off\ndynamic_shared_memory_type = mmap\nlog_destination = stderr\nlog_connections = on\n\
          lc_messages = 'C'\n"
     )
 }

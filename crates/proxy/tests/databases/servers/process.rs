@@ -7,12 +7,14 @@ use std::process::{Child, Command, Output, Stdio};
 
 use crate::reserved::Reserved;
 
+/// The server alone has the error output, so that its log ends when it does, also before it was ready.
 /// Stops the server when its standard input ends, which it does when the test's process does, even killed; then
 /// removes its files.
 const SUPERVISOR: &str = r#"
 trap '' INT TERM HUP
 dir=$1 signal=$2; shift 2
 "$@" </dev/null & server=$!
+exec 2>/dev/null
 cat >/dev/null
 kill -"$signal" $server 2>/dev/null
 wait $server 2>/dev/null
