@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod db;
+pub mod kube;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -19,6 +20,7 @@ pub enum Command {
     Ssh(SshArgs),
     Db(db::DbArgs),
     App(app::AppArgs),
+    Kube(kube::KubeArgs),
 }
 
 /// Arguments of `tsh proxy ssh`.
@@ -34,12 +36,13 @@ pub struct SshArgs {
 /// Hands a connection to whoever started us, or serves a local port.
 ///
 /// # Errors
-/// As [`route::run`], [`db::run`] and [`app::run`].
+/// As [`route::run`], [`db::run`], [`app::run`] and [`kube::run`].
 pub fn run(cx: &mut Context, command: Command) -> Result<Exit, Error> {
     let args = match command {
         Command::Ssh(args) => args,
         Command::Db(args) => return db::run(cx, args),
         Command::App(args) => return app::run(cx, args),
+        Command::Kube(args) => return kube::run(cx, args),
     };
     let handover = if args.stdio { Handover::Stdio } else { Handover::Descriptor };
     route::run(&cx.home, &args.target, handover, cx.now())?;

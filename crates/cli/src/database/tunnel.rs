@@ -31,7 +31,7 @@ use crate::exit::Exit;
 use crate::home::Home;
 use crate::profile::{Profile, TLS_CERTIFICATE};
 use crate::route::CONNECT_TIMEOUT;
-use crate::trust::{Trust, server_name, tunnel_config};
+use crate::trust::{Trust, client_config, server_name, tunnel_config};
 
 /// Connections at once; those that come meanwhile wait in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 500;
@@ -75,6 +75,12 @@ impl Tunnel {
     #[must_use]
     pub fn to_app(home: &Home, name: &str, http: bool) -> Self {
         Self::by(home, if http { Speech::Http } else { Speech::Unknown }, "app", name)
+    }
+
+    /// To everything behind the server's own HTTP, as who is logged in.
+    #[must_use]
+    pub fn to_http(home: &Home) -> Self {
+        Self { home: home.clone(), protocol: Speech::Http, line: "".into(), tls: Mutex::new(None) }
     }
 
     fn by(home: &Home, protocol: Speech, word: &str, name: &str) -> Self {
@@ -176,7 +182,12 @@ impl Tunnel {
             return Ok(tls.clone());
         }
         let trust = Trust::Authorities(stored_authorities(&self.home)?);
-        let config = tunnel_config(trust, stored_identity(&self.home)?)?;
+        let identity = stored_identity(&self.home)?;
+        // Without a line to begin with, it is the port's HTTP that is spoken.
+        let config = match self.line.is_empty() {
+            true => client_config(trust, Some(identity))?,
+            false => tunnel_config(trust, identity)?,
+        };
         let tls = TlsConnector::from(Arc::new(config));
         *kept = written.map(|written| (written, tls.clone()));
         Ok(tls)

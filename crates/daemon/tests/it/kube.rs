@@ -230,7 +230,10 @@ fn tsh_writes_what_kubectl_reads() {
     std::fs::write(&config, mine).unwrap();
     let listed = house.tsh("dave", &["kube", "ls"]).ok().out;
     assert!(listed.contains("prod") && listed.contains("always"), "{listed}");
-    let told = house.tsh("dave", &["kube", "login", "prod", "--namespace", "default"]).ok().out;
+    let told = house
+        .tsh("dave", &["kube", "login", "prod", "--namespace=default", "--exec-api=v1beta1"])
+        .ok()
+        .out;
     assert!(told.contains("prod@"), "{told}");
     let pods = kubectl(&house, "dave", &["get", "pods", "-o", "name"]).ok().out;
     assert_eq!(pods, "pod/web-1\npod/db-1\n");
@@ -268,7 +271,7 @@ fn tsh_writes_what_kubectl_reads() {
     let shown =
         house.tctl(&["get", "kube_cluster/again"]).ok().out + &house.tctl(&["kube", "ls"]).ok().out;
     assert!(shown.contains("again") && !shown.contains(server::TOKEN), "{shown}");
-    house.tsh("dave", &["kube", "login", "--all"]).ok();
+    house.tsh("dave", &["kube", "login", "--all", "--exec-api=v1beta1"]).ok();
     let pods = ["get", "pods", "-o", "name"];
     let context = contexts_of(&house, "dave").into_iter().find(|name| name.starts_with("again@"));
     let context = context.unwrap();
@@ -403,4 +406,15 @@ fn the_python_client_is_served() {
     house.tsh("dave", &["kube", "login", "prod"]).ok();
     let said = python_of(&house, "dave", PYTHON, &[]).ok();
     assert!(said.out.contains("['db-1', 'web-1']") && said.out.contains("from python"), "{said:?}");
+}
+
+#[test]
+fn a_local_port_needs_no_certificate() {
+    let (house, _server) = house();
+    let mut command = house.program("tsh", "dave");
+    let mut port = Running::start(command.args(["proxy", "kube", "prod", "--format=json"]));
+    let told = port.until("server");
+    let server = told.split('"').find(|word| word.starts_with("http://")).expect(&told).to_owned();
+    let words = ["--kubeconfig=/dev/null", "--server", &server, "get", "pods", "-o", "name"];
+    assert_eq!(kubectl(&house, "dave", &words).ok().out, "pod/web-1\npod/db-1\n");
 }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -109,8 +110,23 @@ async fn pass(
     if is_part {
         list::ask_for_json(sent.headers_mut());
     }
-    let sent = sent.map(|body| body.map_err(BodyError::from).boxed_unsync());
-    let (answer, seat) = live.upstream.send(sent).await?;
+    let broken = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&broken);
+    let sent = sent.map(|body| {
+        let tell = move |error| {
+            told.store(true, Ordering::Release);
+            BodyError::from(error)
+        };
+        body.map_err(tell).boxed_unsync()
+    });
+    let (answer, seat) = match live.upstream.send(sent).await {
+        Ok(answered) => answered,
+        // Chunks that are none, a length that is not kept: not the target's fault.
+        Err(_) if broken.load(Ordering::Acquire) => {
+            return Ok(No::bad("the body of the request broke off, or is malformed").answer());
+        }
+        Err(error) => return Err(error),
+    };
     if answer.status() == StatusCode::UNAUTHORIZED {
         // Ours, not the client's, who would log in again for nothing.
         return Err(Error::LoginRefused { target: target(), login: "the gateway".into() });

@@ -75,14 +75,6 @@ impl Front {
         let (name, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let no_access = || Arc::new(No::refused(&Refused::no_access(name)));
         let cluster: TargetName = name.parse().map_err(|_| no_access())?;
-        let headers = request.headers();
-        if headers.contains_key(header::TRANSFER_ENCODING)
-            && headers.contains_key(header::CONTENT_LENGTH)
-        {
-            // RFC 9112, section 6.1: what two readers of it would take for two different things.
-            let why = "Content-Length and Transfer-Encoding say two different things";
-            return Err(Arc::new(No::bad(why)));
-        }
         let wanted = Wanted::read(request.headers()).map_err(|why| Arc::new(No::bad(why)))?;
         let (call, query, path) =
             wire::kube::parse(request.method().as_str(), path, request.uri().query())

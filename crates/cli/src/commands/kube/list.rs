@@ -24,7 +24,7 @@ pub struct LsArgs {
 }
 
 /// The clusters that the caller reaches, or may ask for.
-pub(super) fn clusters(cx: &Context, search: Option<String>) -> Result<Vec<ReachView>, Error> {
+pub(crate) fn clusters(cx: &Context, search: Option<String>) -> Result<Vec<ReachView>, Error> {
     let query: Vec<_> = search.into_iter().map(|text| ("text", text)).collect();
     let mut reach: Vec<ReachView> = cx.api()?.list(&REACH, &[], &query, MAX_TARGETS)?;
     reach.retain(|target| target.kind == "kube_cluster");

@@ -87,10 +87,6 @@ impl Server {
         std::mem::take(&mut self.state.seen.lock().unwrap())
     }
 
-    pub(crate) fn set_pods(&self, pods: impl IntoIterator<Item = (String, String)>) {
-        *self.state.pods.lock().unwrap() = pods.into_iter().collect();
-    }
-
     /// Tells every watcher.
     pub(crate) fn tell(&self, kind: &str, namespace: &str, name: &str) {
         let line = event(kind, pod(namespace, name));
