@@ -119,6 +119,8 @@ def play(stand):
     s.shell("alice", "tsh db ls", has=r"orders +postgres +app")
     s.shell("alice", "tsh db connect orders --db-name orders -- -c 'select current_user, 6 * 7 as answer'", has=r"app +\| +42")
     s.shell("alice", "tsh db connect wiki --db-name wiki -- -e 'select current_user(), 6 * 7 as answer'", has=r"app@%\s+42")
+    s.shell("alice", "tsh kube login prod --exec-api v1beta1", has="prod@")
+    s.shell("alice", "kubectl get pod web-1", has="Running")
     replayed(s, "orders")
     replayed(s, "wiki")
     say("A web application, here with curl; a browser opens the address, logs in once, and is where it wanted to be.")

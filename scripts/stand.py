@@ -44,6 +44,9 @@ spec:
       service: [database]
     db_users: [app]
     db_names: ['*']
+    kubernetes_labels:
+      service: [database]
+    kubernetes_groups: [dba]
     app_labels:
       service: [handbook]
 ---
@@ -85,6 +88,9 @@ spec:
       '*': ['*']
     db_users: [app, bench]         # `bench`: the same
     db_names: ['*']
+    kubernetes_labels:
+      '*': ['*']
+    kubernetes_groups: [operators]
     app_labels:
       '*': ['*']
 ---
@@ -174,6 +180,7 @@ class Stand:
             e.pop(name, None)
         if user:
             e["TSH_HOME"] = self.home(user)
+            e["KUBECONFIG"] = os.path.join(self.home(user), "kubeconfig")
         return e
 
     def home(self, user):
@@ -375,6 +382,26 @@ ssl-ca={folder}/clients.pem
         direct = {"host": HOST, "port": port, "user": "direct", "password": PASSWORD, "database": "wiki"}
         return {"direct": dict(direct, ssl=False), "direct_tls": dict(direct, ssl=True, ssl_ca=ca)}
 
+    def start_kube(self):
+        """A small API server of our own (scripts/kube_api.py), and the cluster `prod` in front of it."""
+        folder = self.path("kube")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        cert, key, port, token = os.path.join(folder, "tls.crt"), os.path.join(folder, "tls.key"), free_port(), os.urandom(16).hex()
+        self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=kube",
+                 "-addext", f"subjectAltName=IP:{HOST}", "-keyout", key, "-out", cert)
+        api = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kube_api.py")
+        p = self.spawn("kube", [sys.executable, api, "--port", str(port), "--cert", cert, "--key", key, "--token", token, "--pods", "5000"])
+        self.wait("the Kubernetes API", self.accepts(port), p, "kube")
+        self.tctl("kube", "add", "prod", "--server", f"https://{HOST}:{port}", "--ca", cert, "--labels", "env=prod,service=database",
+                  "--token-stdin", stdin=token + "\n")
+        return {"server": f"https://{HOST}:{port}", "certificate_authority": cert, "token": token, "impersonate": "dave"}
+
+    def reach_kube(self, direct):
+        """How dave reaches the cluster with kubectl."""
+        config = os.path.join(self.home("dave"), "kubeconfig")
+        self.tsh("dave", "kube", "login", "prod", "--exec-api", "v1beta1")
+        return {"user": "dave", "target": "prod", "kubeconfig": config, "direct": direct}
+
     def reach(self, name, direct, protocol):
         """How dave reaches a database: by certificate, and through a local port that stays open."""
         flags = ["--db-user", "app", "--db-name", name]
@@ -497,6 +524,7 @@ spec: {{uri: 'http://{HOST}:{port}', public_addr: handbook.localhost}}
         for name, addr, labels, more in self.nodes:
             self.tctl("nodes", "add", name, "--addr", addr, "--labels", labels, *more)
         direct = self.start_postgres(), self.start_mariadb()
+        cluster = self.start_kube()
         handbook = self.start_nginx()
         self.invited = {name: self.add_user(name, roles) for name, roles in USERS.items()}
         for name in USERS:
@@ -504,6 +532,7 @@ spec: {{uri: 'http://{HOST}:{port}', public_addr: handbook.localhost}}
                 f.write(self.tsh(name, "config").stdout)
         self.pg, self.my = self.reach("orders", direct[0], "postgres"), self.reach("wiki", direct[1], "mysql")
         self.app = self.reach_app("handbook", handbook)
+        self.kube = self.reach_kube(cluster)
 
     def describe(self):
         """stand.json, version 1: see docs/stand.md."""
@@ -521,6 +550,7 @@ spec: {{uri: 'http://{HOST}:{port}', public_addr: handbook.localhost}}
             },
             "postgres": self.pg,
             "mysql": self.my,
+            "kube": self.kube,
             "apps": self.app,
         }
 

@@ -71,6 +71,10 @@ impl Front {
             let no = lapsed.map(|lapsed| No::refused(&Refused::lapsed(lapsed, house.now())));
             return Err(Arc::new(no.unwrap_or_else(No::nobody)));
         };
+        if is_foreign(&request) {
+            // A page of elsewhere would act with the certificate that a browser holds.
+            return Err(Arc::new(No::bad("this comes from a page of another origin")));
+        }
         let rest = request.uri().path().strip_prefix(PREFIX).unwrap_or_default();
         let (name, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let no_access = || Arc::new(No::refused(&Refused::no_access(name)));
@@ -145,6 +149,15 @@ impl Front {
     }
 }
 
+/// Whether a browser sent it for a page of another origin (Fetch standard, section 3.1).
+fn is_foreign<B>(request: &Request<B>) -> bool {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return false };
+    let own = request.uri().authority().map(|own| own.as_str()).or_else(|| text(header::HOST));
+    let from = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    !matches!((from, own), (Some((_, from)), Some(own)) if from.eq_ignore_ascii_case(own))
+}
+
 fn bad(why: BadPath) -> Arc<No> {
     let text = why.to_string();
     Arc::new(match why {
@@ -153,4 +166,28 @@ fn bad(why: BadPath) -> Arc<No> {
             No::bad(text)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_elsewhere_are_told_apart() {
+        for (origin, host, foreign) in [
+            (None, "gw:3080", false),
+            (Some("https://gw:3080"), "gw:3080", false),
+            (Some("https://GW:3080"), "gw:3080", false),
+            (Some("https://evil.example.com"), "gw:3080", true),
+            (Some("https://gw:3080.evil.example.com"), "gw:3080", true),
+            (Some("null"), "gw:3080", true),
+            (Some("gw:3080"), "gw:3080", true),
+        ] {
+            let mut request = Request::get("/kube/prod/api").header(header::HOST, host);
+            if let Some(origin) = origin {
+                request = request.header(header::ORIGIN, origin);
+            }
+            assert_eq!(is_foreign(&request.body(()).unwrap()), foreign, "{origin:?}");
+        }
+    }
 }
