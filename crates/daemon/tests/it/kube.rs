@@ -382,8 +382,10 @@ fn nothing_is_smuggled_past_a_rule() {
     let answer = raw(&house, "wendy", forged.as_bytes());
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let seen = server.seen();
-    assert_eq!(lines(&seen), ["GET /api/v1/namespaces/default/pods/web-1"]);
-    let headers = &seen[0].headers;
+    // A request whose head was allowed may have been begun before its body broke off.
+    let allowed = "GET /api/v1/namespaces/default/pods/web-1";
+    assert!(lines(&seen).iter().all(|line| *line == allowed), "{seen:?}");
+    let headers = &seen.last().unwrap().headers;
     assert!(
         !headers.keys().any(|name| name.starts_with("x-remote") || name.contains("extra")),
         "{headers:?}"
