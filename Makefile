@@ -30,6 +30,13 @@ stand: ## Daemon, peers and users in the foreground; prints the path of stand.js
 web: ## Build the web UI into web/dist; the next cargo build takes it into the daemon
 	@scripts/web --must
 
+.PHONY: screenshots
+screenshots: ## Pictures of every page, light, dark and on a phone, in web/screenshots (git ignores them)
+	@scripts/install test
+	@scripts/web --must
+	$(CARGO) build --workspace --bins --locked
+	@scripts/web --screenshots "$(TARGET)/debug"
+
 .PHONY: test
 test: ## Everything: format, lints, rules of the house, all tests
 	@scripts/install test
@@ -39,6 +46,7 @@ test: ## Everything: format, lints, rules of the house, all tests
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
 	$(CARGO) test -p russh --lib --locked
+	@scripts/web --test "$(TARGET)/debug"
 
 # Where the servers of `make test-peers` are kept.
 PEERS ?= $(HOME)/.cache/countersign/peers

@@ -126,9 +126,8 @@ def play(stand):
     say("A web application, here with curl; a browser opens the address, logs in once, and is where it wanted to be.")
     s.shell("alice", "tsh apps ls", has=r"handbook +https://handbook\.localhost")
     login = s.shell("alice", "tsh apps login handbook", has="with curl")
-    url = re.search(r"https://handbook\.localhost:\d+", login)[0]
-    s.shell("alice", f"curl -sS -K ~/.tsh/app-handbook.curl --resolve '*:{stand.port}:127.0.0.1' {url}/", shown=f"curl -K ~/.tsh/app-handbook.curl {url}/",
-            has="The handbook")
+    curl = re.search(r"curl (-K \S+ https://handbook\.localhost:\d+/)", login)[1]
+    s.shell("alice", f"curl -sS --resolve '*:{stand.port}:127.0.0.1' {curl}", shown=f"curl {curl}", has="The handbook")
     say("A terminal session, then its replay.")
     s.typed("alice", "ssh -t db-box 'echo on a terminal; tput cols'", has="on a terminal")
     s.shell("admin", f"tctl audit ls --request {request}", has="session.started")

@@ -311,6 +311,14 @@ Subsystem sftp internal-sftp
                 return False
         return ready
 
+    def listens(self, path):
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(path)
+            return True
+        except OSError:
+            return False
+
     def add_database(self, name, protocol, port, ca):
         self.tctl("db", "add", name, "--protocol", protocol, "--uri", f"{HOST}:{port}", "--labels", "env=prod,service=database", "--ca", ca)
 
@@ -374,7 +382,8 @@ ssl-ca={folder}/clients.pem
                         "--skip-test-db", *user], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         mariadbd = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
         p = self.spawn("mariadb", prefix + [mariadbd, f"--defaults-file={conf}", "--console"], cwd="/")
-        self.wait("MariaDB", self.accepts(port), p, "mariadb")
+        # Its port may take connections before its socket does.
+        self.wait("MariaDB", lambda: self.accepts(port)() and self.listens(os.path.join(folder, "socket")), p, "mariadb")
         sql = (f"CREATE DATABASE wiki; CREATE USER app@'%' REQUIRE SUBJECT '/CN=app'; GRANT ALL ON wiki.* TO app@'%'; "
                f"CREATE USER direct@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON wiki.* TO direct@'%'")
         self.run("mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/socket", "-e", sql)

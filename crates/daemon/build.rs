@@ -13,6 +13,20 @@ fn main() -> io::Result<()> {
     // Always there: git keeps the empty folder. Cargo looks at every file below it.
     println!("cargo::rerun-if-changed={}", dist.display());
     println!("cargo::rerun-if-changed=build.rs");
+    // What is compiled in is a copy: the folder may be built anew while the compiler reads.
+    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
+    let copies = out.join("web");
+    if copies.is_dir() {
+        fs::remove_dir_all(&copies)?;
+    }
+    fs::create_dir_all(&copies)?;
+    let mut copied = 0;
+    let mut include = |path: &Path| -> io::Result<String> {
+        copied += 1;
+        let copy = copies.join(copied.to_string());
+        fs::copy(path, &copy)?;
+        Ok(format!("include_bytes!({:?})", copy.display().to_string()))
+    };
     let mut files = Vec::new();
     if dist.is_dir() {
         walk(&dist, &mut files)?;
@@ -26,23 +40,20 @@ fn main() -> io::Result<()> {
             path.push(ending);
             PathBuf::from(path)
         };
-        let include = |path: &Path| format!("include_bytes!({:?})", path.display().to_string());
-        let maybe = |path: &Path| match path.is_file() {
-            true => format!("Some({})", include(path)),
-            false => "None".to_owned(),
+        let plain = include(file)?;
+        let mut maybe = |path: &Path| match path.is_file() {
+            true => Ok(format!("Some({})", include(path)?)),
+            false => Ok::<_, io::Error>("None".to_owned()),
         };
+        let (brotli, gzip) = (maybe(&packed(".br"))?, maybe(&packed(".gz"))?);
         writeln!(
             table,
-            "File {{ path: {:?}, plain: {}, brotli: {}, gzip: {} }},",
+            "File {{ path: {:?}, plain: {plain}, brotli: {brotli}, gzip: {gzip} }},",
             format!("/{}", name.display()),
-            include(file),
-            maybe(&packed(".br")),
-            maybe(&packed(".gz")),
         )
         .map_err(io::Error::other)?;
     }
     table.push_str("];\n");
-    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     fs::write(out.join("web.rs"), table)
 }
 

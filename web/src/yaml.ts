@@ -1,11 +1,12 @@
 // JSON values as YAML that people like to edit. Only writing: what is edited is read by the daemon.
 
 const PLAIN = /^[A-Za-z_/][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*$/;
+const SPAN = /^[0-9]+[dhms]([0-9]+[hms])*$/;
 const RESERVED = /^(true|false|null|yes|no|on|off|y|n|~|\.inf|\.nan)$/i;
 
 function scalar(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
-  if (PLAIN.test(value) && !RESERVED.test(value)) return value;
+  if ((PLAIN.test(value) && !RESERVED.test(value)) || SPAN.test(value)) return value;
   // Single quotes hold everything but control characters and line breaks.
   if (/^[\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]*$/u.test(value)) return `'${value.replaceAll("'", "''")}'`;
   return JSON.stringify(value);

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 /// Identity-aware access: nobody holds standing root
 ///
-/// One daemon: SSH and databases (and, later, Kubernetes and web applications) on one port, requests and reviews,
+/// One daemon: SSH, databases, Kubernetes and web applications on one port, requests and reviews,
 /// recordings, audit. `countersign start` with no configuration at all gives a working one on loopback.
 ///
 /// Exit status: 0 ended as asked, 1 something failed, 2 wrong usage or configuration.

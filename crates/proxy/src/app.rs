@@ -64,6 +64,24 @@ pub(crate) async fn serve(house: Arc<House>, app: TargetName, named: Named, secu
     }
 }
 
+/// Tells a browser that takes a connection to the house, or to another name of its certificate, for an application's to
+/// come by one of the application's own (421, RFC 9110, section 15.5.20): only there it is watched over.
+pub(crate) fn misdirected(
+    house: &House,
+    request: &http::Request<hyper::body::Incoming>,
+) -> Option<http::Response<crate::http::Body>> {
+    let named = request.headers().get(http::header::HOST);
+    let host = match request.uri().authority() {
+        Some(authority) => authority.clone(),
+        None => named?.to_str().ok()?.parse().ok()?,
+    };
+    house.app_at(host.host())?;
+    let why = "this connection is for another host name";
+    let status = http::StatusCode::MISDIRECTED_REQUEST;
+    let response = answer::Problem::new(status, "misdirected", why).json();
+    Some(response.map(http_body_util::BodyExt::boxed_unsync))
+}
+
 impl House {
     /// Where the house itself is opened: `https://gw.example.com`.
     pub(crate) fn public_url(&self) -> String {

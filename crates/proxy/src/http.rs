@@ -18,6 +18,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 
 use crate::House;
+use crate::app;
 use crate::kube;
 
 /// Why a body broke off.
@@ -42,6 +43,7 @@ pub(crate) struct Visitor {
 pub struct HttpDoors(Arc<Doors>);
 
 struct Doors {
+    house: Arc<House>,
     kube: kube::Front,
 }
 
@@ -53,7 +55,8 @@ impl fmt::Debug for HttpDoors {
 
 impl HttpDoors {
     pub(crate) fn new(house: Arc<House>, visitor: Visitor) -> Self {
-        Self(Arc::new(Doors { kube: kube::Front::new(house, visitor) }))
+        let kube = kube::Front::new(Arc::clone(&house), visitor);
+        Self(Arc::new(Doors { house, kube }))
     }
 
     /// Answers a request that is for a target.
@@ -66,6 +69,9 @@ impl HttpDoors {
     ) -> Result<Response<Body>, Request<Incoming>> {
         if kube::Front::is_for(request.uri().path()) {
             return Ok(self.0.kube.serve(request).await);
+        }
+        if let Some(response) = app::misdirected(&self.0.house, &request) {
+            return Ok(response);
         }
         Err(request)
     }

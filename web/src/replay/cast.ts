@@ -28,6 +28,8 @@ export class Reader {
   #clock = 0;
   #channel = 0;
   #absolute = false;
+  /** Channels without a terminal: what they wrote has bare line feeds. */
+  #bare = new Set<number>();
 
   /** The events of the whole lines in `text`, which goes on where the text before ended. */
   read(text: string): CastEvent[] {
@@ -81,7 +83,10 @@ export class Reader {
       this.#channel = Number(value[2]) || 0;
       return undefined;
     }
-    return { at: this.#clock, channel: this.#channel, code: value[1], data: value[2] };
+    let data = value[2];
+    if (value[1] === 'b' && !data.startsWith('terminal')) this.#bare.add(this.#channel);
+    if ((value[1] === 'o' || value[1] === 'e') && this.#bare.has(this.#channel)) data = data.replace(/\r?\n/g, '\r\n');
+    return { at: this.#clock, channel: this.#channel, code: value[1], data };
   }
 }
 

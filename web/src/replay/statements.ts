@@ -1,4 +1,4 @@
-// The statements of a database session, put together from their events.
+// What a session did one after the other, from its events: statements of a database, calls over HTTP.
 import type { CastEvent } from './cast';
 
 export interface Statement {
@@ -35,14 +35,18 @@ export function listed(events: readonly CastEvent[]): Statement[] {
   const found = new Map<string, Statement>();
   const texts = new Map<string, string>();
   for (const event of events) {
-    if (event.code !== 'q') continue;
-    let one: Written;
+    if (event.code !== 'q' && event.code !== 'h') continue;
+    let one: Written & Call;
     try {
-      one = JSON.parse(event.data) as Written;
+      one = JSON.parse(event.data) as Written & Call;
     } catch {
       continue;
     }
     if (typeof one !== 'object' || one === null || typeof one.n !== 'number') continue;
+    if (event.code === 'h') {
+      found.set(`${event.channel}/h${one.n}`, called(event, one));
+      continue;
+    }
     const numbered = `${event.channel}/${one.p ?? ''}`;
     if (typeof one.p === 'number' && typeof one.sql === 'string') texts.set(numbered, one.sql);
     const sql = one.sql ?? (one.p === undefined ? undefined : texts.get(numbered));
@@ -61,6 +65,40 @@ export function listed(events: readonly CastEvent[]): Statement[] {
     });
   }
   return [...found.values()].sort((a, b) => a.began - b.began);
+}
+
+interface Call {
+  n?: number;
+  m?: string;
+  q?: number;
+  s?: number;
+  ms?: number;
+  in?: number;
+  out?: number;
+  up?: boolean;
+}
+
+/** A call over HTTP: its path stands under the key that statements have for the number of their text. */
+function called(event: CastEvent, one: Call & { p?: unknown; of?: number; err?: unknown; refused?: string }): Statement {
+  const ms = typeof one.ms === 'number' ? one.ms : 0;
+  const parts: string[] = [];
+  if (one.refused !== undefined) parts.push(`refused (${one.refused})`);
+  if (one.s !== undefined) parts.push(String(one.s));
+  if (one.err !== undefined) parts.push(`error ${String(one.err)}`);
+  if (one.up) parts.push('became a connection of another protocol');
+  if (one.in) parts.push(`${one.in.toLocaleString()} bytes in`);
+  if (one.out) parts.push(`${one.out.toLocaleString()} bytes out`);
+  parts.push(`${ms.toFixed(1)} ms`);
+  return {
+    channel: event.channel,
+    n: one.n ?? 0,
+    began: Math.max(0, event.at - ms),
+    sql: `${one.m ?? ''} ${String(one.p ?? '')}${one.of === undefined ? '' : '…'}${one.q === undefined ? '' : '?…'}`,
+    bound: '',
+    ms,
+    ending: parts.join(', '),
+    wrong: one.refused !== undefined || one.err !== undefined || (one.s ?? 0) >= 500,
+  };
 }
 
 function value(one: unknown): string {

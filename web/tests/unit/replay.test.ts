@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader } from '../../src/replay/cast';
 import { Pace, Tape, stamp } from '../../src/replay/tape';
+import { listed } from '../../src/replay/statements';
 import { Terminal } from '../../src/replay/vt';
 import { BOLD, TRUE } from '../../src/replay/screen';
 
@@ -119,6 +120,30 @@ test('a broken recording plays to the break and says where it is', () => {
   cut.end();
   assert.match(cut.reader.broken?.what ?? '', /middle of a line/);
   assert.match(new Reader().read('{}\n').length === 0 ? 'nothing' : '', /nothing/);
+});
+
+test('what has no terminal begins each line at its beginning', () => {
+  const tape = new Tape();
+  tape.feed('{"version":3,"term":{"cols":20,"rows":4}}\n[0.1,"b","command seq 2"]\n[0.1,"o","1\\n2\\n"]\n');
+  tape.indexAll();
+  assert.deepEqual(tape.transcript().map((line) => line.text), ['1', '2']);
+});
+
+test('statements and calls are put together from their events', () => {
+  const tape = new Tape();
+  const line = (at: number, code: string, data: object) => JSON.stringify([at, code, JSON.stringify(data)]);
+  tape.feed(`{"version":3,"term":{"cols":80,"rows":24}}\n${[
+    line(0.1, 'q', { n: 1, p: 1, sql: 'select $1', v: ["it's", null], sent: true }),
+    line(0.2, 'q', { n: 1, rows: 1, ms: 150 }),
+    line(0.1, 'q', { n: 2, p: 1, err: ['42703', 'no'], ms: 1 }),
+    line(0.1, 'h', { n: 1, m: 'GET', p: '/d/<b>', q: 9, s: 502, ms: 2.5, out: 5000 }),
+    JSON.stringify([0.1, 'q', 'garbage']),
+  ].join('\n')}\n`);
+  assert.deepEqual(listed(tape.events).map((one) => [one.sql, one.bound, one.ending, one.wrong]), [
+    ['select $1', "['it''s', NULL]", '1 row, 150.00 ms', false],
+    ['select $1', '', 'error 42703: no, 1.00 ms', true],
+    ['GET /d/<b>?…', '', '502, 5,000 bytes out, 2.5 ms', true],
+  ]);
 });
 
 test('pauses are cut and times find their way there and back', () => {

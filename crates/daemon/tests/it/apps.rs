@@ -93,6 +93,14 @@ fn a_request_opens_an_application_for_programs_and_its_end_closes_it() {
         "{page:?}"
     );
 
+    // A connection to the house is not the application's, and says so.
+    let port = house.listen.port();
+    let host = format!("Host: wiki.localhost:{port}");
+    let elsewhere = format!("https://localhost:{port}/docs");
+    let misdirected =
+        run(std::process::Command::new("curl").args(["-sSki", "-H", &host, &elsewhere]), "");
+    assert!(misdirected.out.starts_with("HTTP/2 421"), "{misdirected:?}");
+
     // A local port for a program that can do no TLS.
     let mut proxy = house.program("tsh", "alice");
     let mut proxy = proxy
@@ -123,8 +131,12 @@ fn a_request_opens_an_application_for_programs_and_its_end_closes_it() {
     let told =
         house.tsh("alice", &["recordings", "ls", "--request", &request, "--format=json"]).ok();
     let recordings: serde_json::Value = serde_json::from_str(&told.out).unwrap();
-    let session = recordings[0]["session"].as_str().expect(&told.out);
-    let played = house.tsh("alice", &["play", "--text", session]).ok().out;
+    let text = |one: &serde_json::Value| {
+        let session = one["session"].as_str().expect(&told.out);
+        house.tsh("alice", &["play", "--text", session]).ok().out
+    };
+    let played: String = recordings.as_array().expect(&told.out).iter().map(text).collect();
+    let played = format!("{played}\n{}", told.out);
     assert!(played.contains("GET /docs?… -- 200"), "{played}");
     assert!(played.contains("GET /tunnel -- 200"), "{played}");
     assert!(events.contains("\"calls\""), "{events}");

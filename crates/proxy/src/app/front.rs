@@ -11,7 +11,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use access::ask::Ask;
@@ -32,6 +32,7 @@ use super::browser::{self, Shown};
 use super::calls::{Asked, Open};
 use super::forward::{self, Front, Given, Wish};
 use super::site::{Carriage, Fault, Loan};
+use super::stored::Scheme;
 use super::visit::{Forbidden, Visit, Visits};
 use super::{COOKIE, tunnel};
 use crate::House;
@@ -84,6 +85,8 @@ pub(crate) struct Connection {
     /// Whom the cookie that was shown last names.
     shown: Mutex<Option<Shown>>,
     entered: Notify,
+    /// A host name that was found to lead here.
+    known: OnceLock<Authority>,
 }
 
 impl Connection {
@@ -113,6 +116,7 @@ impl Connection {
             state,
             shown,
             entered,
+            known: OnceLock::new(),
         })
     }
 
@@ -221,7 +225,7 @@ impl Connection {
         }
         let scheme = match self.named {
             Named::Line => "http",
-            Named::Host if self.house.app_at(authority.host()).as_ref() != Some(&self.app) => {
+            Named::Host if !self.is_ours(&authority) => {
                 return Err(Problem::new(
                     StatusCode::MISDIRECTED_REQUEST,
                     "misdirected",
@@ -231,6 +235,19 @@ impl Connection {
             Named::Host => "https",
         };
         Ok(Front { authority, scheme, peer: self.peer.ip() })
+    }
+
+    /// Whether a host name leads to this connection's application. Browsers repeat the same one with each request.
+    fn is_ours(&self, authority: &Authority) -> bool {
+        if self.known.get() == Some(authority) {
+            return true;
+        }
+        let ours = self.house.app_at(authority.host()).as_ref() == Some(&self.app);
+        if ours {
+            // The first one is enough.
+            let _ = self.known.set(authority.clone());
+        }
+        ours
     }
 
     /// Passes a request on, if whoever asks may.
@@ -243,6 +260,12 @@ impl Connection {
             Ok(visit) => visit,
             Err(refusal) => return self.refuse(refusal, &request, &front),
         };
+        if visit.site().app.scheme == Scheme::Tcp {
+            let why = "this application speaks no HTTP";
+            return Problem::new(StatusCode::BAD_REQUEST, "no_http", why)
+                .hint(format!("tsh proxy app {}", self.app))
+                .json();
+        }
         let wish = forward::wish(request.method(), request.version(), request.headers());
         let asked = Asked { method: request.method().clone(), uri: request.uri().clone() };
         let call = Open::begin(visit.stay(), asked);

@@ -375,15 +375,26 @@ async fn last(visit: &Visit, cut: impl Future<Output = Cut> + Send) -> Ended {
             cut = &mut cut => return Ended::Cut(cut),
             () = visit.left.notified() => return Ended::Finished,
             () = visit.calls.begun.notified() => {
-                let handed = async {
-                    tokio::time::sleep(BATCH_AGE).await;
-                    visit.calls.hand_over(&visit.session).await
-                };
                 tokio::select! {
                     biased;
                     cut = &mut cut => return Ended::Cut(cut),
+                    () = tokio::time::sleep(BATCH_AGE) => {}
+                }
+                let mut handed = std::pin::pin!(visit.calls.hand_over(&visit.session));
+                tokio::select! {
+                    biased;
                     // The watch ends it, and says why.
-                    handed = handed => if handed.is_err() { return Ended::Cut(cut.await) },
+                    handed = handed.as_mut() => {
+                        if handed.is_err() {
+                            return Ended::Cut(cut.await);
+                        }
+                    }
+                    cut = &mut cut => {
+                        visit.ended.cancel();
+                        // What it has taken out of the batch is nowhere else.
+                        let _ = tokio::time::timeout(GOING, handed).await;
+                        return Ended::Cut(cut);
+                    }
                 }
             }
             changed = policy.changed() => {

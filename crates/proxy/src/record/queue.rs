@@ -41,12 +41,12 @@ pub(super) enum What {
         stream: Stream,
         bytes: Bytes,
     },
-    Close(Close),
+    Close(Box<Close>),
     Discard,
     End {
         channel: u32,
         ending: Ending,
-        totals: Totals,
+        totals: Box<Totals>,
     },
     Note {
         channel: u32,

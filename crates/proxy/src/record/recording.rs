@@ -177,7 +177,7 @@ impl Recording {
     /// As [`Self::begin`].
     pub async fn end(&self, channel: ChannelId, ending: Ending) -> Result<(), Broken> {
         let tallies = self.0.tallies().remove(&channel.0);
-        let totals = tallies.map_or_else(Totals::default, |tallies| tallies.totals());
+        let totals = Box::new(tallies.map_or_else(Totals::default, |tallies| tallies.totals()));
         self.send(What::End { channel: channel.0, ending, totals }).await
     }
 
@@ -306,7 +306,7 @@ impl Inner {
                 let totals = open.into_iter().map(|(channel, one)| (channel, one.totals()));
                 let totals = totals.collect();
                 let close = Close { outcome, ended, counts, totals, closed };
-                line.queue.send_now(line.message(What::Close(close))).ok()?;
+                line.queue.send_now(line.message(What::Close(Box::new(close)))).ok()?;
             }
             None => {
                 let meta = Box::new(self.meta.clone());

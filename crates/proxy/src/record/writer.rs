@@ -71,7 +71,7 @@ impl Writer {
     fn handle(&mut self, Message { session, at, what }: Message) {
         match what {
             What::Open(open) => return self.open(session, at, *open),
-            What::Close(close) => return self.close(session, at, close),
+            What::Close(close) => return self.close(session, at, *close),
             What::Stop(stopped) => {
                 self.flush_all();
                 // Whoever asked may have gone.

@@ -11,7 +11,8 @@ use tokio_rustls::client::TlsStream;
 use crate::origin::Origin;
 use crate::stand::{Client, HOST, PATIENCE, Stand, text};
 
-async fn connect(client: &Client) -> TlsStream<TcpStream> {
+/// A connection by hand, with the client's certificate: to this host name, to speak this.
+pub(crate) async fn connect(client: &Client, host: &str, alpn: &[u8]) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     for root in CertificateDer::pem_file_iter(client.file("ca.pem")).unwrap() {
         roots.add(root.unwrap()).unwrap();
@@ -25,15 +26,15 @@ async fn connect(client: &Client) -> TlsStream<TcpStream> {
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
         .unwrap();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![alpn.to_vec()];
     let socket = TcpStream::connect(client.addr).await.unwrap();
-    let name = ServerName::try_from(HOST).unwrap();
+    let name = ServerName::try_from(host.to_owned()).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
 }
 
 /// What comes back until the connection ends, or is silent after an answer.
 async fn send(client: &Client, bytes: &str) -> String {
-    let mut stream = connect(client).await;
+    let mut stream = connect(client, HOST, b"http/1.1").await;
     let bytes = bytes.replace("HOST", &format!("{HOST}:{}", client.addr.port()));
     stream.write_all(bytes.as_bytes()).await.unwrap();
     let mut back = Vec::new();
@@ -100,7 +101,7 @@ async fn whoever_begins_and_does_not_go_on_is_not_waited_for() {
     let origin = Origin::start().await;
     let stand = Stand::before(&origin.uri()).await;
     let alice = stand.client("alice", &["reader"]).await;
-    let mut slow = connect(&alice).await;
+    let mut slow = connect(&alice, HOST, b"http/1.1").await;
     slow.write_all(b"GET / HTTP/1.1\r\nHost: x").await.unwrap();
     // Everybody else is served meanwhile, and his connection ends by itself.
     assert_eq!(alice.get("/").await.status, 200);

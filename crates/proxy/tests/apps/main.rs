@@ -17,3 +17,4 @@ mod origin;
 mod paths;
 mod stand;
 mod streams;
+mod upstream;
