@@ -64,7 +64,6 @@ fn address(text: &str) -> Option<SocketAddr> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use std::io::Read as _;
     use std::net::{TcpListener, TcpStream};
     use std::process::{Command, Stdio};
 
