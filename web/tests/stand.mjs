@@ -1,6 +1,6 @@
 // A real daemon with real sshd and people, from scripts/stand.py, for as long as a test runs.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +18,7 @@ export async function open(bin) {
   const stop = async () => {
     child.kill('SIGINT');
     await ended;
+    rmSync(dir, { recursive: true, force: true });
   };
   const env = (user) => ({ ...process.env, PATH: `${bin}:${process.env.PATH}`, COUNTERSIGN_DATA_DIR: told.daemon.data_dir, ...(user ? { TSH_HOME: told.users[user].tsh_home } : {}) });
   return { ...told, base: process.env.BASE ?? `https://${told.daemon.addr}`, stop, env };
