@@ -196,10 +196,7 @@ impl House {
                 .iter()
                 .map(|net| proxy::Network { address: net.addr(), bits: net.prefix_len() })
                 .collect(),
-            slots: SlotLimits {
-                total: config.limits.unauthenticated,
-                per_address: config.limits.unauthenticated_per_address,
-            },
+            slots: slots(config),
             max_sessions: u64::try_from(config.limits.sessions).unwrap_or(u64::MAX),
         });
         metrics::sessions(&proxy, config.limits.sessions, &mut registry);
@@ -286,6 +283,14 @@ impl House {
     async fn close(self) -> anyhow::Result<()> {
         self.archive.flush().await;
         self.store.close().await.context("cannot close the store")
+    }
+}
+
+/// How many strangers may be connected.
+fn slots(config: &Config) -> SlotLimits {
+    SlotLimits {
+        total: config.limits.unauthenticated,
+        per_address: config.limits.unauthenticated_per_address,
     }
 }
 
