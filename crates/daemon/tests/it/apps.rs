@@ -4,7 +4,7 @@ mod chromium;
 
 use crate::house::{House, PASSWORD, code_at, run};
 use chromium::Chromium;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::time::Duration;

@@ -97,10 +97,8 @@ impl Chromium {
     pub(crate) fn eval(&mut self, expression: &str) -> String {
         let params = json!({"expression": expression, "returnByValue": true});
         let Ok(result) = self.try_call("Runtime.evaluate", params) else { return String::new() };
-        match &result["result"]["value"] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }
+        let value = &result["result"]["value"];
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
     }
 
     /// Waits until an expression is true on the page.
