@@ -31,7 +31,7 @@ fn a_text_of_several_documents_is_read_whole() {
 fn every_problem_comes_at_once_with_path_and_line() {
     expect![[r#"
         document 1, line 5: spec.addrs: unknown field `addrs`, expected one of addr, host_keys, auth
-        document 2, line 7: kind: `noed` is not a kind: expected one of role, user, node, db, lock, token, access_monitoring_rule
+        document 2, line 7: kind: `noed` is not a kind: expected one of role, user, node, db, kube_cluster, app, lock, token, access_monitoring_rule, cluster_settings
     "#]]
     .assert_eq(&read(
         "kind: node\nversion: v1\nmetadata: {name: a}\nspec:\n  addrs: db:22\n---\nkind: noed\nmetadata: {name: b}\n",
