@@ -292,8 +292,8 @@ async fn what_is_verified_just_after_a_start_is_signed_up_to_its_last_event() {
     let report = store.audit().verify(vec![]).await.unwrap();
     assert!(report.holds(), "{report:?}");
     assert_eq!((report.events, report.signed, report.until), (2, 2, Some(last)));
-    assert_eq!(report.checkpoints, 1);
-    // Nothing new, nothing signed anew.
+    // The first event may have been signed alone, as soon as it was there. Nothing new, nothing signed anew.
+    assert!((1..=2).contains(&report.checkpoints), "{report:?}");
     assert_eq!(store.audit().verify(vec![]).await.unwrap(), report);
     store.close().await.unwrap();
 }
