@@ -46,6 +46,10 @@ test: ## Everything: format, lints, rules of the house, all tests
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
 	$(CARGO) test -p russh --lib --locked
+	@scripts/web --unit
+
+.PHONY: test-web
+test-web: ## The story in two browsers over the daemon that `make test` built; not in it until its waits hold on every machine
 	@scripts/web --test "$(TARGET)/debug"
 
 # Where the servers of `make test-peers` are kept.
